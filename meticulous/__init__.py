@@ -1,0 +1,49 @@
+"""Record experiments so that they can be believed, found again and run again."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from meticulous.errors import (
+        DirtyRepoException,
+        MeticulousError,
+        MismatchedArgsException,
+        MismatchedCommitException,
+    )
+    from meticulous.experiment import Experiment
+
+__all__ = [
+    "DirtyRepoException",
+    "Experiment",
+    "MeticulousError",
+    "MismatchedArgsException",
+    "MismatchedCommitException",
+    "__version__",
+]
+
+_HOME = {
+    "DirtyRepoException": "meticulous.errors",
+    "Experiment": "meticulous.experiment",
+    "MeticulousError": "meticulous.errors",
+    "MismatchedArgsException": "meticulous.errors",
+    "MismatchedCommitException": "meticulous.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on its first use, so that importing the package costs next to nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,1 @@
+"""One module per command; each parses, asks the package, and prints."""

@@ -1,0 +1,63 @@
+"""`meticulous run`: record any program."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(
+    context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
+)
+@click.option(
+    "--project-directory",
+    metavar="DIR",
+    default="",
+    help="A folder in the git repository of the program's code.  [default: here]",
+)
+@click.option(
+    "--experiments-directory",
+    metavar="DIR",
+    default="experiments",
+    show_default=True,
+    help="Keep the numbered folders in DIR, relative to the project directory.",
+)
+@click.option(
+    "--experiment-id",
+    metavar="ID",
+    help="Name the folder ID instead of giving it the next number; a folder of that name is "
+    "resumed if its arguments and commit are the same.",
+)
+@click.option("--description", metavar="TEXT", default="", help="Say what this run is about.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="Mark the run; repeatable.")
+@click.option(
+    "--dirty",
+    type=click.Choice(["refuse", "snapshot"]),
+    default="refuse",
+    show_default=True,
+    help="With uncommitted changes, refuse to start, or keep the working tree as a snapshot that "
+    "no branch shows.",
+)
+@click.option("--norecord", is_flag=True, help="Only run the program; nothing is recorded.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def run(
+    context: click.Context, /, command: tuple[str, ...], norecord: bool, **settings: object
+) -> None:
+    r"""Record COMMAND, any program, without a change to it.
+
+    Of a Python program, the first command line that argparse reads supplies the arguments and
+    their defaults; of any other, options and positionals are told apart by their dashes. Signals
+    are passed on, and the exit code is the program's own.
+
+    \b
+    Examples:
+      meticulous run -- python train.py --lr 0.2
+      meticulous run --tag baseline -- ./simulate.sh 3
+    """
+    if norecord:
+        from meticulous.recorder.program import replace_process
+
+        replace_process(command)
+    from meticulous.recorder.program import leave_like, run_program
+
+    context.exit(leave_like(run_program(command, **settings)))

@@ -1,0 +1,86 @@
+"""The command `meticulous` itself: which commands there are, each loaded when it is used."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+
+import click
+
+from meticulous import __version__
+
+COMMANDS = {
+    "list": "List the experiments of a directory.",
+    "run": "Record any program, without a change to it.",
+    "show": "Show one experiment in full.",
+}
+"""The commands and their short help, which needs none of their modules."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of `meticulous.cli.commands`, imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None when there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"meticulous.cli.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; a directory alone means `list`."""
+        word = args[0]
+        if word not in COMMANDS:
+            if not os.path.isdir(word):
+                ctx.fail(_unknown(word))
+            args = ["list", *args]
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands into the help, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _unknown(word: str) -> str:
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    return (
+        f"{word!r} is neither a command nor a directory of experiments.{meant} "
+        f"The commands are {', '.join(COMMANDS)}."
+    )
+
+
+_EXAMPLES = """\b
+Examples:
+  meticulous run -- python train.py --lr 0.2
+  meticulous list
+  meticulous show -1
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EXAMPLES,
+)
+@click.version_option(__version__, message="meticulous %(version)s")
+@click.pass_context
+def meticulous(context: click.Context) -> None:
+    """Record experiments so that they can be believed, found again and run again.
+
+    Every run is a numbered folder of plain text, tied to the commit that made it. A directory in
+    the place of a command lists its experiments.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

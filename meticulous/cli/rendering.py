@@ -1,0 +1,117 @@
+"""Print with rich on a terminal, and as plain aligned text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import click
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from meticulous.folder import status
+from meticulous.folder.encoding import encode_document
+
+STATUS_STYLES = {
+    status.REGISTERED: "cyan",
+    status.RUNNING: "bold cyan",
+    status.SUCCESS: "green",
+    status.ERROR: "bold red",
+    status.INTERRUPTED: "yellow",
+    status.KILLED: "red",
+    status.TIMEOUT: "yellow",
+    status.REQUEUED: "yellow",
+    status.LOST: "bold magenta",
+    status.UNKNOWN: "magenta",
+}
+
+_LONGEST_LABEL = 24
+
+
+class Line(NamedTuple):
+    """One entry of a sheet.
+
+    Attributes:
+        label: What the text is; "" for a text of its own.
+        text: What stands beside the label; a heading has none.
+        is_indented: Whether it stands below a heading.
+    """
+
+    label: str
+    text: Text | None = None
+    is_indented: bool = True
+
+
+def terminal() -> Console:
+    """Return the console on standard output; `is_terminal` says whether a person looks at it."""
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as strict JSON, in the form of the files in a folder."""
+    click.echo(encode_document(value).decode(), nl=False)
+
+
+def print_remark(console: Console, text: str) -> None:
+    """Print what is not data: below it on a terminal, on standard error when the data is piped."""
+    if console.is_terminal:
+        console.print(Text(text, style="dim"))
+    else:
+        click.echo(text, err=True)
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterable[str]:
+    """Yield the rows as lines of aligned columns.
+
+    Args:
+        rows: The cells, each row as long as the first.
+        right: For each column, whether it is aligned to the right.
+    """
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = []
+        for cell, width, is_right in zip(row, widths, right, strict=True):
+            space = " " * (width - cell_len(cell))
+            cells.append(space + cell if is_right else cell + space)
+        yield "  ".join(cells).rstrip()
+
+
+def print_sheet(console: Console, sections: Iterable[Sequence[Line]]) -> None:
+    """Print sections of labelled lines, an empty line between them.
+
+    Long text continues below itself on a terminal; elsewhere each entry is one line.
+    """
+    for number, section in enumerate(sections):
+        if number:
+            click.echo()
+        width = min(
+            _LONGEST_LABEL,
+            max((cell_len(line.label) for line in section if line.text is not None), default=0),
+        )
+        for line in section:
+            if line.text is None:
+                _print_heading(console, line.label)
+            else:
+                _print_entry(console, line, line.text, width)
+
+
+def _print_heading(console: Console, title: str) -> None:
+    if console.is_terminal:
+        console.print(Text(title, style="bold"))
+    else:
+        click.echo(title)
+
+
+def _print_entry(console: Console, line: Line, text: Text, width: int) -> None:
+    space = " " * (width - cell_len(line.label))
+    margin = f"  {line.label}{space}{'  ' if width else ''}" if line.is_indented else ""
+    if not console.is_terminal:
+        click.echo(f"{margin}{text.plain}".rstrip())
+        return
+    room = max(16, console.width - cell_len(margin))
+    for number, part in enumerate(text.wrap(console, room, overflow="fold") or [Text()]):
+        begin = margin if number == 0 else " " * cell_len(margin)
+        part.rstrip()
+        console.print(Text.assemble((begin, "dim"), part), soft_wrap=True)

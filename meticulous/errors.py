@@ -1,0 +1,79 @@
+"""Every exception a caller may catch, under `MeticulousError`.
+
+Each class is one situation. Its message says what happened, on what, and what to do now.
+A class that a caller would expect to be a built-in exception also derives from it.
+"""
+
+from __future__ import annotations
+
+
+class MeticulousError(Exception):
+    """The root of all errors raised by this package on purpose."""
+
+
+class GitError(MeticulousError, RuntimeError):
+    """Git answered with an error that has no class of its own; the message quotes it."""
+
+
+class GitNotInstalledError(GitError):
+    """No `git` program can be found on PATH."""
+
+
+class NoRepositoryError(GitError):
+    """The project directory does not lie in a git repository."""
+
+
+class BareRepositoryError(GitError):
+    """The repository has no working tree, so there is no code to record."""
+
+
+class NoCommitsError(GitError):
+    """The repository has no commit yet, so there is nothing to tie an experiment to."""
+
+
+class UnsafeRepositoryError(GitError):
+    """Git refuses the repository because somebody else owns it (safe.directory)."""
+
+
+class DirtyRepoException(MeticulousError, RuntimeError):
+    """The working tree differs from the commit; recording its sha would be a lie."""
+
+
+class SnapshotError(GitError):
+    """The working tree cannot be kept as a snapshot."""
+
+
+class MismatchedArgsException(MeticulousError, ValueError):
+    """An existing experiment was to be resumed with other arguments."""
+
+
+class MismatchedCommitException(MeticulousError, ValueError):
+    """An existing experiment was to be resumed from another commit or snapshot."""
+
+
+class ExperimentRunningError(MeticulousError, RuntimeError):
+    """An experiment that is still running was to be resumed."""
+
+
+class InvalidExperimentIdError(MeticulousError, ValueError):
+    """An experiment id is not one plain path component."""
+
+
+class InvalidOptionError(MeticulousError, ValueError):
+    """A parameter of the recorder has a value it cannot take."""
+
+
+class ExperimentsDirectoryError(MeticulousError, OSError):
+    """The experiments directory, or a folder in it, cannot be created, read or written."""
+
+
+class ExperimentNotFoundError(MeticulousError, LookupError):
+    """No experiment has the requested id."""
+
+
+class UnreadableRecordError(MeticulousError, ValueError):
+    """A file of a record cannot be understood, or was written by a newer version."""
+
+
+class ProgramNotFoundError(MeticulousError, FileNotFoundError):
+    """The program that `meticulous run` was asked to record cannot be started."""

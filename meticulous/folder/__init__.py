@@ -1,0 +1,1 @@
+"""One experiment on disk: layout, numbering, atomic writing, JSON, STATUS; shared by both sides."""

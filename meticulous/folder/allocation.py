@@ -1,0 +1,167 @@
+"""Give an experiment its folder: the next number, or an id chosen by the user, exactly once."""
+
+from __future__ import annotations
+
+import os
+
+from meticulous.errors import ExperimentsDirectoryError, InvalidExperimentIdError
+from meticulous.folder.layout import NUMBERS
+from meticulous.folder.writing import write_all
+
+_TAIL = 4096
+"""Bytes at the end of the list of numbers that are read: hundreds of the latest numbers."""
+
+
+def check_id(experiment_id: str) -> str:
+    """Return the id when it can be the name of a folder here.
+
+    Raises:
+        InvalidExperimentIdError: The id is not one plain path component.
+    """
+    problem = None
+    if not experiment_id:
+        problem = "it is empty"
+    elif "/" in experiment_id or "\\" in experiment_id:
+        problem = "it contains a slash, and an id is one folder, not a path"
+    elif experiment_id.startswith("."):
+        problem = "it starts with a dot, and such names are kept for the recorder's own files"
+    elif any(ord(character) < 32 or ord(character) == 127 for character in experiment_id):
+        problem = "it contains a control character"
+    elif experiment_id != experiment_id.strip():
+        problem = "it starts or ends with white space"
+    elif len(os.fsencode(experiment_id.encode("utf-8", "surrogateescape"))) > 200:
+        problem = "it is longer than 200 bytes"
+    if problem:
+        raise InvalidExperimentIdError(
+            f"{experiment_id[:80]!r} cannot be an experiment id: {problem}. "
+            "Choose a plain name such as 'baseline-2', or leave it out to get the next number."
+        )
+    return experiment_id
+
+
+def make_experiments_directory(path: str) -> bool:
+    """Create the experiments directory, with parents, and say whether it was missing.
+
+    Raises:
+        ExperimentsDirectoryError: It cannot be created, or a file is in its place.
+    """
+    try:
+        os.makedirs(path)
+    except FileExistsError:
+        if os.path.isdir(path):
+            return False
+        raise ExperimentsDirectoryError(
+            f"The experiments directory {path} cannot be created: a file of that name is there. "
+            "Move it away or choose another with --experiments-directory."
+        ) from None
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return True
+
+
+def claim_number(experiments_directory: str) -> str:
+    """Create the folder of the next number and return the number.
+
+    Making the folder is the claim: of any number of processes, on any number of hosts, exactly one
+    succeeds. Taken numbers are passed over one by one without listing the directory again, for on
+    network disks a listing may be old. A number is never given twice, even when its folder has
+    been deleted since: every number given is kept in a list beside the folders.
+
+    Raises:
+        ExperimentsDirectoryError: The folder cannot be created, for a reason other than that its
+            number is taken.
+    """
+    number = _last_number(experiments_directory) + 1
+    while True:
+        try:
+            os.mkdir(os.path.join(experiments_directory, str(number)))
+        except FileExistsError:
+            number += 1
+            continue
+        except OSError as error:
+            raise cannot_write(experiments_directory, error) from error
+        return _remember(experiments_directory, str(number))
+
+
+def claim_name(experiments_directory: str, experiment_id: str) -> bool:
+    """Create the folder of a chosen id; say False when it exists already.
+
+    Raises:
+        ExperimentsDirectoryError: The folder cannot be created.
+        InvalidExperimentIdError: The id is not one plain path component.
+    """
+    try:
+        os.mkdir(os.path.join(experiments_directory, check_id(experiment_id)))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise cannot_write(experiments_directory, error) from error
+    if is_number(experiment_id):
+        _remember(experiments_directory, experiment_id)
+    return True
+
+
+def is_number(name: str) -> bool:
+    """Say whether a folder name is a number as given here: no sign, no leading zero."""
+    return name.isascii() and name.isdecimal() and name[0] != "0" and len(name) < 19
+
+
+def cannot_write(path: str, error: OSError) -> ExperimentsDirectoryError:
+    """Return the error that explains why nothing can be recorded below `path`."""
+    import errno
+
+    advice = {
+        errno.ENOSPC: "The disk is full: free some space",
+        errno.EDQUOT: "Your quota is used up: free some space",
+        errno.EROFS: "The file system is read-only",
+        errno.EACCES: "You have no permission to write there",
+        errno.EPERM: "You have no permission to write there",
+        errno.ENOTDIR: "Part of that path is a file",
+        errno.ENAMETOOLONG: "The path is too long",
+    }.get(error.errno or 0, "Make the folder writable")
+    raised = ExperimentsDirectoryError(
+        f"Nothing can be recorded in {path}: {error.strerror or error}. {advice}, "
+        "or choose another place with --experiments-directory, "
+        "or run without a record with --norecord."
+    )
+    raised.errno = error.errno
+    return raised
+
+
+def _last_number(experiments_directory: str) -> int:
+    try:
+        with open(os.path.join(experiments_directory, NUMBERS), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - _TAIL))
+            words = file.read().split(b"\n")
+    except FileNotFoundError:
+        words = []
+    except OSError as error:
+        raise cannot_write(experiments_directory, error) from error
+    numbers = [int(word) for word in words if is_number(word.decode("ascii", "replace"))]
+    if numbers:
+        return max(numbers)
+    return _largest_folder(experiments_directory)
+
+
+def _largest_folder(experiments_directory: str) -> int:
+    try:
+        with os.scandir(experiments_directory) as entries:
+            return max((int(entry.name) for entry in entries if is_number(entry.name)), default=0)
+    except OSError as error:
+        raise cannot_write(experiments_directory, error) from error
+
+
+def _remember(experiments_directory: str, number: str) -> str:
+    path = os.path.join(experiments_directory, NUMBERS)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            write_all(descriptor, f"{number}\n".encode("ascii"))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        os.rmdir(os.path.join(experiments_directory, number))
+        raise cannot_write(experiments_directory, error) from error
+    return number

@@ -1,0 +1,64 @@
+"""The names of the files in an experiment folder, in one place for writer and reader."""
+
+from __future__ import annotations
+
+import os
+
+FORMAT = 1
+"""Version of the folder format; a reader refuses a larger one, for that folder only."""
+
+ARGS = "args.json"
+DEFAULT_ARGS = "default_args.json"
+METADATA = "metadata.json"
+STATUS = "STATUS"
+STDOUT = "stdout"
+STDERR = "stderr"
+SUMMARY = "summary.json"
+METRICS = "metrics.jsonl"
+ENVIRONMENT = "environment.json"
+REQUIREMENTS = "requirements.txt"
+NOTES = "notes.jsonl"
+IGNORE = ".gitignore"
+
+NUMBERS = ".numbers"
+"""In the experiments directory: every number ever given, one a line, so none is given twice."""
+
+EXPERIMENT_VARIABLE = "METICULOUS_EXPERIMENT"
+"""Environment variable that tells the children of a recorded program where its folder is."""
+
+RUN_VARIABLE = "METICULOUS_RUN"
+"""Environment variable that `meticulous run` sets: the folder the program's experiment adds to."""
+
+REPOSITORY_VARIABLE = "METICULOUS_REPOSITORY"
+"""Environment variable that `meticulous run` sets: the root of the program's working tree."""
+
+TERMINALS_VARIABLE = "METICULOUS_TERMINALS"
+"""Environment variable that `meticulous run` sets: which streams go to a terminal in the end."""
+
+PYTHONPATH_VARIABLE = "METICULOUS_PYTHONPATH"
+"""Environment variable that `meticulous run` sets: PYTHONPATH as it was, if it was set."""
+
+HANDED_OVER = ".handed-over.json"
+"""While `meticulous run` records: what the program tells the recording process."""
+
+ATTACHED = ".attached"
+"""While `meticulous run` records: an experiment of the program has taken this folder."""
+
+
+class Layout:
+    """Every path of one experiment folder.
+
+    Writer and reader build it independently from the folder's path and meet only in the files.
+    """
+
+    __slots__ = ("directory",)
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def __repr__(self) -> str:
+        return f"Layout({self.directory!r})"
+
+    def path(self, name: str) -> str:
+        """Return the path of the file `name` in this folder; an absolute `name` stays itself."""
+        return os.path.join(self.directory, name)

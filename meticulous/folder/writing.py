@@ -1,0 +1,132 @@
+"""Write files so that neither a reader nor a crash ever meets half of one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_serial = itertools.count()
+
+
+def write_available(descriptor: int, data: ReadableBuffer) -> tuple[int, OSError | None]:
+    """Write as many bytes of `data` as the file takes; return their number and what stopped it."""
+    rest = memoryview(data)
+    total = 0
+    try:
+        while total < len(rest):
+            total += os.write(descriptor, rest[total:] if total else rest)
+    except OSError as error:
+        return total, error
+    return total, None
+
+
+def write_all(descriptor: int, data: ReadableBuffer) -> None:
+    """Write every byte of `data`, however many calls that takes.
+
+    Raises:
+        OSError: The file system refused; some of the bytes may have been written.
+    """
+    _, error = write_available(descriptor, data)
+    if error is not None:
+        raise error
+
+
+def write_atomically(path: str, data: bytes) -> None:
+    """Replace the file at `path` by `data` in one step.
+
+    The bytes go to a unique temporary name in the same folder, which then takes the place of the
+    file. They are not forced to the disk: a power cut costs the last second, never the old content.
+
+    Raises:
+        OSError: The file could not be written; it is then unchanged and nothing is left behind.
+    """
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.{os.getpid()}.{next(_serial)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def overwrite(path: str, data: bytes) -> None:
+    """Write over the beginning of an existing small file, without asking for new space.
+
+    What the file held beyond `data` becomes line feeds. Not atomic: the last resort.
+
+    Raises:
+        OSError: The file is not there, or not even this is possible.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        os.pwrite(descriptor, data.ljust(size, b"\n"), 0)
+    finally:
+        os.close(descriptor)
+
+
+def open_lines(path: str) -> int:
+    """Open a file of lines for appending and return its descriptor.
+
+    A last line torn by a crash is mended first: completed when only its newline is missing,
+    cut off otherwise, so that it can never become a torn line in the middle.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
+        _mend_last_line(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def append_line(path: str, line: bytes) -> None:
+    """Append one complete line to the file at `path`, which is created when missing.
+
+    Raises:
+        OSError: The file could not be written.
+    """
+    descriptor = open_lines(path)
+    try:
+        write_all(descriptor, line)
+    finally:
+        os.close(descriptor)
+
+
+def _mend_last_line(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
+        return
+    start = size
+    torn = b""
+    while start > 0 and b"\n" not in torn:
+        step = min(start, 65536)
+        start -= step
+        torn = os.pread(descriptor, step, start) + torn
+    torn = torn.rpartition(b"\n")[2]
+    if _is_json(torn):
+        write_all(descriptor, b"\n")
+    else:
+        os.ftruncate(descriptor, size - len(torn))
+
+
+def _is_json(text: bytes) -> bool:
+    import json
+
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,204 @@
+"""Find experiments: all of a directory, one by its id, and the directory itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+
+from meticulous.errors import ExperimentNotFoundError, ExperimentsDirectoryError
+from meticulous.folder import layout, status
+from meticulous.folder.allocation import is_number
+from meticulous.reader.record import Record, read_record
+
+USUAL_NAME = "experiments"
+"""What the experiments directory is called unless its user chose another name."""
+
+_MARKS = (layout.STATUS, layout.METADATA, layout.ARGS)
+
+
+def locate(directory: str | os.PathLike[str] | None = None) -> str:
+    """Return the experiments directory that is meant.
+
+    Args:
+        directory: It, or a folder whose subfolder `experiments` is it. By default `experiments`
+            is looked for in the working directory and the folders above it, the first with
+            experiments in it; then the working directory may itself be one.
+
+    Raises:
+        ExperimentsDirectoryError: There is no such directory, or it is a single experiment.
+    """
+    if directory is not None:
+        return _given(os.fspath(directory))
+    here = os.getcwd()
+    found = None
+    for folder in _upwards(here):
+        candidate = os.path.join(folder, USUAL_NAME)
+        if os.path.isdir(candidate) and not is_record(candidate):
+            if _holds_records(candidate):
+                return candidate
+            found = found or candidate
+    if _holds_records(here):
+        return here
+    if found is not None:
+        return found
+    raise ExperimentsDirectoryError(
+        f"There is no folder {USUAL_NAME!r} with experiments in {here} or above it. Record a first "
+        "run with `meticulous run -- python train.py`, or name the folder where yours are."
+    )
+
+
+def find_records(directory: str | os.PathLike[str]) -> list[Record]:
+    """Read all experiments of a directory: numbers in numeric order, then names.
+
+    Hidden entries, files, and folders that hold none of STATUS, metadata.json and args.json are
+    passed over. A broken experiment is a record that says what is wrong with it.
+
+    Raises:
+        ExperimentsDirectoryError: The directory cannot be read.
+    """
+    directory = os.fspath(directory)
+    now = time.time()
+    records = []
+    for name in _ids(directory):
+        record = read_record(os.path.join(directory, name), now)
+        if record.status == status.UNKNOWN and not os.path.lexists(record.directory):
+            continue  # deleted since the directory was listed
+        records.append(record)
+    return records
+
+
+def find_record(directory: str | os.PathLike[str], experiment_id: str) -> Record:
+    """Read one experiment.
+
+    Args:
+        directory: The experiments directory.
+        experiment_id: Its number or name; or "-1" for the one started last, "-2" for the one
+            before, and so on.
+
+    Raises:
+        ExperimentNotFoundError: There is none with this id.
+        ExperimentsDirectoryError: The directory cannot be read.
+    """
+    directory = os.fspath(directory)
+    if experiment_id.startswith("-") and is_number(experiment_id[1:]):
+        latest = by_start(find_records(directory))
+        if int(experiment_id[1:]) <= len(latest):
+            return latest[int(experiment_id)]
+    elif _is_component(experiment_id):
+        path = os.path.join(directory, experiment_id)
+        if os.path.isdir(path) and is_record(path):
+            return read_record(path)
+    raise ExperimentNotFoundError(_not_found(directory, experiment_id))
+
+
+def by_start(records: Iterable[Record]) -> list[Record]:
+    """Return the records in the order they were started, the latest last.
+
+    Where the start is unknown, the last sign of life counts; where there is none, they come first.
+    """
+    return sorted(records, key=_start)
+
+
+def is_record(directory: str) -> bool:
+    """Say whether a folder is an experiment; one that may not be looked into counts as one."""
+    for name in _MARKS:
+        try:
+            os.stat(os.path.join(directory, name))
+        except PermissionError:
+            return True
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _given(directory: str) -> str:
+    if not os.path.isdir(directory):
+        what = "is a file, not a folder" if os.path.lexists(directory) else "does not exist"
+        raise ExperimentsDirectoryError(
+            f"The experiments directory {directory} {what}. Name the folder that holds the "
+            "numbered experiment folders."
+        )
+    if _holds_records(directory):
+        return directory
+    if is_record(directory):
+        raise ExperimentsDirectoryError(
+            f"{directory} is one experiment, not a folder of experiments. "
+            f"`meticulous show {directory}` shows it."
+        )
+    inner = os.path.join(directory, USUAL_NAME)
+    return inner if _holds_records(inner) else directory
+
+
+def _upwards(folder: str) -> Iterable[str]:
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above
+
+
+def _holds_records(directory: str) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            return any(_is_listed(entry) for entry in entries)
+    except OSError:
+        return False
+
+
+def _ids(directory: str) -> list[str]:
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if _is_listed(entry)]
+    except OSError as error:
+        raise ExperimentsDirectoryError(
+            f"The experiments directory {directory} cannot be read: {error.strerror or error}. "
+            "Make it readable, or name another."
+        ) from error
+    return sorted(names, key=_position)
+
+
+def _is_listed(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.name.startswith(".") and entry.is_dir() and is_record(entry.path)
+    except OSError:
+        return False
+
+
+def _position(name: str) -> tuple[int, int, str]:
+    return (0, int(name), name) if is_number(name) else (1, 0, name)
+
+
+def _start(record: Record) -> float:
+    moment = record.start or record.heartbeat
+    return moment.timestamp() if moment else 0.0
+
+
+def _is_component(name: str) -> bool:
+    return name not in ("", ".", "..") and not {os.sep, "\0"} & set(name)
+
+
+def _not_found(directory: str, experiment_id: str) -> str:
+    ids = _ids(directory)
+    message = f"There is no experiment {experiment_id!r} in {directory}. "
+    if not ids:
+        return f"{message}It holds no experiments yet; record one with `meticulous run`."
+    count = "one experiment" if len(ids) == 1 else f"{len(ids)} experiments"
+    nearest = _nearest(experiment_id, ids)
+    named = f"; the nearest: {', '.join(nearest)}" if nearest else ""
+    return f"{message}It holds {count}{named}. `meticulous list {directory} --all` shows all."
+
+
+def _nearest(experiment_id: str, ids: list[str]) -> list[str]:
+    import difflib
+
+    if is_number(experiment_id.lstrip("-")):
+        wanted = int(experiment_id)
+        numbers = [name for name in ids if is_number(name)]
+        if wanted < 0:
+            return []
+        nearest = sorted(numbers, key=lambda name: abs(int(name) - wanted))[:3]
+        return sorted(nearest, key=int)
+    return difflib.get_close_matches(experiment_id, ids, n=3, cutoff=0.5)

@@ -1,0 +1,1 @@
+"""The writing side: arguments, streams, exits, environment, metrics, provenance, heartbeat."""

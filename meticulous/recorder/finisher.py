@@ -1,0 +1,44 @@
+"""Complete the record of a process that has ended, with the exit code it handed over.
+
+Runs as a process of its own, started by `exitcode`; reads the code, one byte, from its standard
+input. It loads nothing but the standard library, so that it is done within milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from meticulous.folder.layout import METADATA, STATUS, Layout
+from meticulous.folder.status import encode_status
+from meticulous.folder.writing import write_atomically
+from meticulous.recorder.ending import by_exit_code
+
+
+def main(directory: str, reason: str = "") -> None:
+    """Wait for the exit code and write it into the record in `directory`.
+
+    Args:
+        directory: The experiment folder.
+        reason: What else STATUS shall say.
+
+    Without a code (the process was killed after all) the record is left as it is, and the reader
+    sees from the process's absence that it was lost.
+    """
+    given = os.read(0, 1)
+    if not given:
+        return
+    ending = by_exit_code(given[0])
+    paths = Layout(directory)
+    with open(paths.path(METADATA), encoding="utf-8") as file:
+        metadata = json.load(file)
+    metadata["exit-code"] = ending.exit_code
+    metadata["attempts"][-1].update({"exit-code": ending.exit_code, "status": ending.status})
+    text = json.dumps(metadata, indent=4, ensure_ascii=False) + "\n"
+    write_atomically(paths.path(METADATA), text.encode("utf-8", "backslashreplace"))
+    write_atomically(paths.path(STATUS), encode_status(ending.status, f"{ending.reason}\n{reason}"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,130 @@
+"""Inside a Python program under `meticulous run`: what only the program's own process can see.
+
+The first command line that argparse reads becomes the arguments of the record; the files of the
+loaded modules are reported at the end; on a terminal, output is line by line, as it would be
+without us. Everything is handed over to the recording process (see `attached`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import sys
+
+from meticulous.folder import layout
+from meticulous.recorder import attached
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+
+def start(directory: str) -> None:
+    """Begin to look at this process for the record in `directory`."""
+    owner = os.getpid()
+
+    def report() -> None:
+        if os.getpid() == owner:
+            attached.tell(directory)
+
+    atexit.register(report)
+    terminals = os.environ.pop(layout.TERMINALS_VARIABLE, "").split(",")
+    for name in ("stdout", "stderr"):
+        _write_line_by_line(name, name in terminals)
+    sys.meta_path.insert(0, _ArgparseFinder(directory))
+
+
+def _write_line_by_line(name: str, is_terminal: bool) -> None:
+    stream = getattr(sys, name)
+    if not isinstance(stream, io.TextIOWrapper):
+        return
+    if not is_terminal:
+        stream.reconfigure(line_buffering=True)
+        return
+    replacement = _TerminalText(
+        stream.detach(),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=True,
+        write_through=stream.write_through,
+    )
+    replacement.mode = "w"  # type: ignore[misc]
+    setattr(sys, name, replacement)
+    setattr(sys, f"__{name}__", replacement)
+
+
+class _TerminalText(io.TextIOWrapper):
+    """A stream that goes to a terminal in the end, though its descriptor is a file."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class _ArgparseFinder:
+    """Waits for argparse to be imported, then has its first reading of a command line reported."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != "argparse":
+            return None
+        import importlib.util
+
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_watch(module: ModuleType) -> None:
+            execute(module)
+            _watch_first_parse(module, self._directory)
+
+        spec.loader.exec_module = execute_and_watch  # type: ignore[method-assign]
+        return spec
+
+
+def _watch_first_parse(argparse: Any, directory: str) -> None:
+    """Report the first complete reading of a command line by any parser of this process."""
+    parser_class = argparse.ArgumentParser
+    original = parser_class.parse_known_args
+    owner = os.getpid()
+    depth = 0
+
+    def parse_known_args(parser: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal depth
+        depth += 1
+        try:
+            answer = original(parser, *args, **kwargs)
+        finally:
+            depth -= 1
+        if depth == 0 and os.getpid() == owner and parser_class.parse_known_args is ours:
+            namespace, unknown = answer
+            _report(parser, namespace, directory)
+            # A parser that leaves words to others is often followed by the one that reads all.
+            if not unknown:
+                parser_class.parse_known_args = original
+        return answer
+
+    ours = parser_class.parse_known_args = parse_known_args
+
+
+def _report(parser: Any, namespace: Any, directory: str) -> None:
+    from meticulous.folder.plain import plain
+    from meticulous.recorder.options import take_options
+    from meticulous.recorder.parsing import parser_defaults
+
+    if attached.is_attached():
+        return
+    try:
+        values = dict(vars(namespace))
+        take_options(parser, values)
+        defaults = parser_defaults(parser, namespace)
+    except Exception as error:  # a parser of an unusual kind must not disturb the program
+        attached.tell(directory, warnings=[f"the arguments could not be read: {error!r}"])
+        return
+    attached.tell(directory, args=plain(values), default_args=plain(defaults))

@@ -1,0 +1,67 @@
+"""Carry what arrives in a run's output file on to where the output went before."""
+
+from __future__ import annotations
+
+import os
+
+from meticulous.folder.writing import write_available
+
+_CHUNK = 1 << 18
+
+
+class Mirror:
+    """Copies a growing file to a descriptor: a terminal, a pipe, another file.
+
+    The file is the truth and is written first; the mirror only remembers how far it has come.
+    It may be called from several threads, one at a time: its user holds a lock.
+
+    Args:
+        source: Descriptor of the file, readable; what it holds already is not carried.
+        target: Descriptor of where the output goes, or None when there is no such place.
+    """
+
+    __slots__ = ("failure", "position", "source", "target", "was_truncated")
+
+    def __init__(self, source: int, target: int | None) -> None:
+        self.source = source
+        self.target = target
+        self.position = os.fstat(source).st_size
+        self.failure: OSError | None = None
+        """Why the target can take no more, such as a closed pipe; then nothing is carried."""
+        self.was_truncated = False
+        """Whether somebody emptied the file while it grew (`echo > /dev/stdout` does)."""
+
+    def catch_up(self) -> int:
+        """Carry everything that is new and return how many bytes that was."""
+        size = os.fstat(self.source).st_size
+        if size < self.position:
+            self.was_truncated = True
+            self.position = 0
+        before = self.position
+        while self.position < size:
+            data = os.pread(self.source, min(_CHUNK, size - self.position), self.position)
+            if not data:
+                break
+            self.position += len(data)
+            self.send(data)
+        return self.position - before
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Write to the target at once; a failure is kept in `failure`, not raised."""
+        if self.target is None or self.failure is not None:
+            return
+        rest = memoryview(data)
+        while rest:
+            written, error = write_available(self.target, rest)
+            rest = rest[written:]
+            if isinstance(error, BlockingIOError):
+                self._wait_for_room()
+            elif error is not None:
+                self.failure = error
+                return
+
+    def _wait_for_room(self) -> None:
+        import select
+
+        assert self.target is not None  # noqa: S101 - only called while sending to it
+        select.select([], [self.target], [], 1.0)

@@ -1,0 +1,267 @@
+"""Open a record: look at the code, claim a folder, write what is known at the start."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from meticulous.errors import (
+    DirtyRepoException,
+    InvalidOptionError,
+    MeticulousError,
+)
+from meticulous.folder import allocation, clock, layout, liveness, status
+from meticulous.recorder import resuming
+from meticulous.recorder.writer import RecordWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from meticulous.git.state import CodeState
+
+DIRTY_CHOICES = ("refuse", "snapshot")
+
+
+class Plan:
+    """What is to be recorded, and where.
+
+    Args:
+        args: The arguments of the program.
+        default_args: What they would have been by default.
+        project_directory: A folder in the repository of the program's code.
+        experiments_directory: Where the folders are; relative to the project directory.
+        experiment_id: A chosen id, or None for the next number.
+        description: Free text.
+        dirty: "refuse" or "snapshot": what to do about uncommitted changes.
+        tags: Words to find the run by.
+        command: The command line as the program saw it (`sys.argv`).
+        original_command: The command line as the system saw it, with interpreter and its options.
+        main_script: Path of the program's main file, None when there is none.
+    """
+
+    def __init__(
+        self,
+        args: Any,
+        default_args: Any,
+        *,
+        project_directory: str = "",
+        experiments_directory: str = "experiments",
+        experiment_id: str | None = None,
+        description: str = "",
+        dirty: str = "refuse",
+        tags: Sequence[str] = (),
+        command: Sequence[str] = (),
+        original_command: Sequence[str] = (),
+        main_script: str | None = None,
+    ) -> None:
+        self.args = args
+        self.default_args = default_args
+        self.project_directory = os.path.abspath(project_directory)
+        self.experiments_directory = os.path.abspath(
+            os.path.join(self.project_directory, os.path.expanduser(experiments_directory))
+        )
+        self.experiment_id = experiment_id
+        self.description = description
+        self.dirty = dirty
+        self.tags = list(tags)
+        self.command = list(command)
+        self.original_command = list(original_command)
+        self.main_script = main_script
+
+
+class OpenRecord:
+    """A record that has been opened: its writer and the state of the code.
+
+    Attributes:
+        writer: Writes the files of the folder.
+        code: The state of the code at the start.
+        is_new: Whether the folder was made for this run, not resumed.
+    """
+
+    def __init__(self, writer: RecordWriter, code: CodeState, is_new: bool) -> None:
+        self.writer = writer
+        self.code = code
+        self.is_new = is_new
+
+    @property
+    def commit(self) -> str:
+        """The commit that holds the code: the snapshot where there is one."""
+        return self.code.snapshot or self.code.commit
+
+
+def open_record(plan: Plan) -> OpenRecord:
+    """Check the code, claim a folder and write args, defaults and metadata; STATUS says REGISTERED.
+
+    Raises:
+        DirtyRepoException: There are uncommitted changes and `dirty` is "refuse".
+        GitError: The code cannot be tied to a commit, or a snapshot cannot be made.
+        ExperimentsDirectoryError: The folder cannot be made or written; nothing is left behind.
+        InvalidExperimentIdError: The chosen id cannot name a folder.
+        MismatchedArgsException: The experiment to resume had other arguments.
+        MismatchedCommitException: The experiment to resume ran from another commit or snapshot.
+        ExperimentRunningError: The experiment to resume is still running.
+    """
+    if plan.dirty not in DIRTY_CHOICES:
+        raise InvalidOptionError(
+            f"dirty={plan.dirty!r} is not known; choose one of {', '.join(DIRTY_CHOICES)}."
+        )
+    if plan.experiment_id is not None:
+        allocation.check_id(plan.experiment_id)
+    code = _look_at_code(plan)
+    _check_place(plan, code)
+    was_missing = allocation.make_experiments_directory(plan.experiments_directory)
+    is_new, experiment_id = _claim(plan)
+    directory = os.path.join(plan.experiments_directory, experiment_id)
+    record = OpenRecord(_writer(plan, code, directory, experiment_id), code, is_new)
+    if not is_new:
+        resuming.resume(record.writer, plan.args, record.commit)
+        return record
+    try:
+        _keep_out_of_git(plan, code, directory, was_missing)
+        record.writer.write_start(plan.args, plan.default_args)
+        record.writer.write_status(status.REGISTERED)
+    except BaseException as error:
+        discard(directory)
+        if isinstance(error, OSError) and not isinstance(error, MeticulousError):
+            raise allocation.cannot_write(plan.experiments_directory, error) from error
+        raise
+    return record
+
+
+def discard(directory: str) -> None:
+    """Remove a folder that was claimed for a run that then did not start."""
+    import shutil
+
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _look_at_code(plan: Plan) -> CodeState:
+    from meticulous.git.state import read_code_state, refusal
+
+    code = read_code_state(plan.project_directory, plan.main_script)
+    if plan.dirty == "snapshot":
+        from meticulous.git.snapshot import take_snapshot
+
+        return code._replace(snapshot=take_snapshot(code))
+    message = refusal(code)
+    if message is not None:
+        raise DirtyRepoException(message)
+    return code
+
+
+def _check_place(plan: Plan, code: CodeState) -> None:
+    place = os.path.realpath(plan.experiments_directory)
+    for name, folder in (("repository", code.directory), ("project", plan.project_directory)):
+        if _contains(place, os.path.realpath(folder)):
+            raise InvalidOptionError(
+                f"The experiments directory {plan.experiments_directory} holds the {name} itself; "
+                "git would have to ignore your code. Choose a folder of its own with "
+                "--experiments-directory, such as 'experiments'."
+            )
+
+
+def _contains(folder: str, other: str) -> bool:
+    return folder == other or other.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _claim(plan: Plan) -> tuple[bool, str]:
+    if plan.experiment_id is None:
+        return True, allocation.claim_number(plan.experiments_directory)
+    is_new = allocation.claim_name(plan.experiments_directory, plan.experiment_id)
+    return is_new, plan.experiment_id
+
+
+def _keep_out_of_git(plan: Plan, code: CodeState, directory: str, was_missing: bool) -> None:
+    """Make the experiments directory ignore itself, or only this folder where others use it too."""
+    place = os.path.realpath(plan.experiments_directory)
+    own = os.path.join(plan.experiments_directory, layout.IGNORE)
+    if not _contains(code.directory, place) or _is_ours(own):
+        return
+    if not was_missing:
+        from meticulous.git.ignore import ignores
+
+        if ignores(code.directory, os.path.join(place, os.path.basename(directory), layout.STATUS)):
+            return
+        if _is_shared(plan.experiments_directory, directory):
+            own = os.path.join(directory, layout.IGNORE)
+    with open(own, "w", encoding="ascii") as file:
+        file.write(_IGNORE_ALL)
+
+
+_IGNORE_ALL = "*\n"
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read() == _IGNORE_ALL
+    except (OSError, ValueError):
+        return False
+
+
+def _is_shared(experiments_directory: str, directory: str) -> bool:
+    """Say whether the experiments directory holds anything that is not a record."""
+    ours = {layout.NUMBERS, os.path.basename(directory)}
+    with os.scandir(experiments_directory) as entries:
+        for entry in entries:
+            if entry.name in ours or allocation.is_number(entry.name):
+                continue
+            if not os.path.exists(os.path.join(entry.path, layout.STATUS)):
+                return True
+    return False
+
+
+def _writer(plan: Plan, code: CodeState, directory: str, experiment_id: str) -> RecordWriter:
+    from meticulous.recorder.secrets import Gate
+
+    gate = Gate()
+    for arguments in (plan.args, plan.default_args):
+        gate.learn(arguments)
+    gate.learn_words(plan.command)
+    metadata = _metadata(plan, code, experiment_id)
+    for key in ("command", "original-command"):
+        metadata[key] = gate.clean_words(metadata[key])
+    return RecordWriter(directory, gate, metadata)
+
+
+def _metadata(plan: Plan, code: CodeState, experiment_id: str) -> dict[str, Any]:
+    now = time.time()
+    return {
+        "githead-sha": code.commit,
+        "githead-message": code.message,
+        "description": plan.description,
+        "start-time": clock.local_time(now),
+        "command": plan.command,
+        "format": layout.FORMAT,
+        "uid": clock.new_uid(now),
+        "utc-offset": clock.utc_offset(now),
+        "experiment-id": experiment_id,
+        "git-branch": code.branch,
+        "git-remote": code.remote,
+        "git-snapshot": code.snapshot,
+        "project-directory": relative_inside(plan.project_directory, code.directory),
+        "working-directory": relative_inside(os.getcwd(), code.directory),
+        "original-command": plan.original_command,
+        "python": sys.version.split()[0],
+        "user": _user(),
+        **liveness.identify(os.getpid()),
+        "tags": plan.tags,
+    }
+
+
+def relative_inside(path: str, repository: str) -> str:
+    """Return `path` relative to the repository where it lies inside, else as it is, absolute."""
+    real = os.path.realpath(path)
+    return os.path.relpath(real, repository) if _contains(repository, real) else path
+
+
+def _user() -> str | None:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return os.environ.get("LOGNAME") or os.environ.get("USER")

@@ -1,0 +1,332 @@
+"""Record any program: start it with its output in the run's files, wait, and write how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+from meticulous.errors import MeticulousError, ProgramNotFoundError
+from meticulous.folder import allocation, clock, layout, liveness, status
+from meticulous.folder.liveness import HEARTBEAT_SECONDS
+from meticulous.recorder import opening, provenance
+from meticulous.recorder.command import Command
+from meticulous.recorder.ending import Ending, by_exit_code, by_signal
+from meticulous.recorder.mirror import Mirror
+from meticulous.recorder.out_of_memory import OutOfMemoryCounter
+from meticulous.recorder.streams import fork_lock
+from meticulous.recorder.watch import Watch
+from meticulous.recorder.words import parse_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+    from meticulous.recorder.opening import OpenRecord
+
+_PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGXCPU")
+
+_SENT_BY_KERNEL = 128
+"""`si_code` of a signal that a terminal sent to the whole process group (SI_KERNEL)."""
+
+
+class RecordedProgram:
+    """A program that runs as a child of this process and is recorded in a folder.
+
+    Args:
+        command: The program.
+        record: The opened record.
+    """
+
+    def __init__(self, command: Command, record: OpenRecord) -> None:
+        self.command = command
+        self.record = record
+        self.writer = record.writer
+        self.pid = -1
+        self._files: list[int] = []
+        self._mirrors: list[Mirror] = []
+        self._handed_over: dict[str, Any] = {}
+        self._saw_interrupt = False
+        self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
+
+    def start(self) -> None:
+        """Start the program; STATUS says RUNNING.
+
+        Raises:
+            ExperimentsDirectoryError: A file of the record cannot be written.
+            ProgramNotFoundError: The system cannot execute the program.
+        """
+        from meticulous.recorder.surroundings import start_collecting
+
+        directory = self.writer.paths.directory
+        try:
+            self._open_streams()
+            self._memory = OutOfMemoryCounter()
+            self._started = time.time()
+            self._monotonic_start = time.monotonic()
+            self._spawn()
+            self._write_running()
+        except OSError as error:
+            if self.record.is_new:
+                opening.discard(directory)
+            if isinstance(error, MeticulousError):
+                raise
+            raise allocation.cannot_write(os.path.dirname(directory), error) from error
+        self._collector = start_collecting(directory, self.writer.gate)
+        self._watch.start()
+
+    def wait(self) -> Ending:
+        """Pass signals on until the program ends, write the end of the record and return it."""
+        ending = self._wait_for_end()
+        self._watch.stop()
+        self._tick(0.0)
+        self._write_end(ending)
+        for file in self._files:
+            os.close(file)
+        if self._collector.must_wait:
+            self._collector.finished(10.0)
+        return ending
+
+    def _open_streams(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        for descriptor, name in ((1, layout.STDOUT), (2, layout.STDERR)):
+            file = os.open(self.writer.paths.path(name), flags, 0o666)
+            self._files.append(file)
+            self._mirrors.append(Mirror(file, descriptor if _is_open(descriptor) else None))
+
+    def _spawn(self) -> None:
+        # The program starts with the signals as we found them. Python ignores two that others do
+        # not, and ignored signals would be inherited.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _waited_for())
+        default = [signal.SIGPIPE, signal.SIGXFSZ]
+        actions = [(os.POSIX_SPAWN_DUP2, file, n) for n, file in enumerate(self._files, 1)]
+        try:
+            self.pid = os.posix_spawn(
+                self.command.executable,
+                self.command.words,
+                self._environment(),
+                file_actions=actions,
+                setsigmask=mask,
+                setsigdef=default,
+            )
+        except OSError as error:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            raise _cannot_execute(self.command, error) from error
+
+    def _environment(self) -> dict[str, str]:
+        environment = dict(os.environ)
+        environment[layout.EXPERIMENT_VARIABLE] = self.writer.paths.directory
+        environment[layout.RUN_VARIABLE] = self.writer.paths.directory
+        environment[layout.REPOSITORY_VARIABLE] = self.record.code.directory
+        if not self.command.is_python:
+            return environment
+        hook = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_start")
+        before = environment.get("PYTHONPATH")
+        if before is not None:
+            environment[layout.PYTHONPATH_VARIABLE] = before
+        environment["PYTHONPATH"] = os.pathsep.join([hook, before] if before else [hook])
+        terminals = [name for n, name in ((1, "stdout"), (2, "stderr")) if os.isatty(n)]
+        environment[layout.TERMINALS_VARIABLE] = ",".join(terminals)
+        return environment
+
+    def _write_running(self) -> None:
+        metadata = self.writer.metadata
+        metadata.update(liveness.identify(self.pid))
+        keys = ("start-time", "utc-offset", "host", "pid")
+        metadata.setdefault("attempts", []).append({key: metadata[key] for key in keys})
+        self.writer.write_metadata()
+        self.writer.write_status(status.RUNNING)
+
+    def _wait_for_end(self) -> Ending:
+        waited_for = _waited_for()
+        while True:
+            done, code = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                return self._ending(code)
+            number, from_terminal = _next_signal(waited_for)
+            if number == signal.SIGINT:
+                self._saw_interrupt = True
+            # A terminal has sent the signal to the program as well.
+            if number != signal.SIGCHLD and not from_terminal:
+                os.kill(self.pid, number)
+
+    def _ending(self, wait_status: int) -> Ending:
+        code = os.waitstatus_to_exitcode(wait_status)
+        if code < 0:
+            ending = by_signal(-code)
+            if ending.signal == "SIGKILL" and self._memory.has_grown():
+                ending.reason += (
+                    "\nthe memory limit of the control group was reached (out of memory)"
+                )
+            return ending
+        if code == 128 + signal.SIGINT and self._saw_interrupt:
+            return Ending(status.INTERRUPTED, f"exit code {code}", exit_code=code)
+        return by_exit_code(code)
+
+    def _write_end(self, ending: Ending) -> None:
+        writer, now = self.writer, time.time()
+        declared = self._handed_over.get("ending")
+        if ending.status == status.SUCCESS and declared:
+            ending.status, ending.reason = declared["status"], declared["reason"]
+        for message in self._handed_over.get("warnings", []):
+            writer.metadata.setdefault("warnings", []).append(message)
+        self._check_code()
+        facts = {
+            "end-time": clock.local_time(now),
+            "duration": round(time.monotonic() - self._monotonic_start, 6),
+            "exit-code": ending.exit_code,
+            "signal": ending.signal,
+        }
+        writer.metadata.update(facts)
+        writer.metadata["attempts"][-1].update(facts, status=ending.status)
+        with writer.tolerating("the final metadata"):
+            writer.write_metadata()
+        with writer.tolerating("the final STATUS"):
+            writer.write_status(ending.status, ending.reason)
+        for name in (layout.HANDED_OVER, layout.ATTACHED):
+            if os.path.exists(writer.paths.path(name)):
+                os.unlink(writer.paths.path(name))
+
+    def _check_code(self) -> None:
+        files = self._handed_over.get("loaded", [])
+        provenance.note_loaded_code(self.writer, self.record, files, self._started)
+
+    def _tick(self, elapsed: float) -> bool:
+        del elapsed
+        self._take_in()
+        busy = [mirror.catch_up() > 0 for mirror in self._mirrors]
+        for mirror in self._mirrors:
+            self._report(mirror)
+        return any(busy)
+
+    def _report(self, mirror: Mirror) -> None:
+        if mirror.was_truncated:
+            self.writer.warn(
+                "a truncated stream",
+                "the program emptied its own output file, as `> /dev/stdout` does; "
+                "what the file held before is lost",
+            )
+        if isinstance(mirror.failure, BrokenPipeError) and mirror.target is not None:
+            # Who wrote to the closed pipe would have got this signal.
+            mirror.target = None
+            os.kill(self.pid, signal.SIGPIPE)
+
+    def _take_in(self) -> None:
+        """Take in what the program hands over about itself."""
+        path = self.writer.paths.path(layout.HANDED_OVER)
+        try:
+            with open(path, "rb") as file:
+                handed_over = json.loads(file.read())
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            self.writer.warn("the program's own account", f"{path} could not be read: {error}")
+            return
+        news = {**self._handed_over, **handed_over}
+        previous, self._handed_over = self._handed_over, news
+        keys = ("args", "default_args", "description", "tags")
+        if any(news.get(key) != previous.get(key) for key in keys):
+            self._apply(news)
+
+    def _apply(self, news: dict[str, Any]) -> None:
+        writer = self.writer
+        if news.get("description"):
+            writer.metadata["description"] = news["description"]
+        tags = [*writer.metadata["tags"], *news.get("tags", [])]
+        writer.metadata["tags"] = list(dict.fromkeys(tags))
+        args, defaults = news.get("args"), news.get("default_args")
+        with writer.tolerating("the program's arguments"):
+            if args is not None:
+                writer.gate.learn(args)
+                writer.write_args(args, defaults)
+            writer.write_metadata()
+
+
+def run_program(words: Sequence[str], **settings: Any) -> Ending:
+    """Run a command line to its end, recorded, and return how it ended.
+
+    Args:
+        words: The program and its arguments.
+        **settings: Parameters of `Plan`: `experiments_directory`, `description`, `dirty`, ...
+
+    Raises:
+        ProgramNotFoundError: There is no such program; nothing is recorded.
+        MeticulousError: Any error of `open_record`.
+    """
+    command = Command(words)
+    plan = opening.Plan(
+        parse_words(command.arguments),
+        {},
+        command=command.words,
+        original_command=sys.orig_argv,
+        main_script=command.main_file,
+        **settings,
+    )
+    program = RecordedProgram(command, opening.open_record(plan))
+    program.start()
+    return program.wait()
+
+
+def replace_process(words: Sequence[str]) -> NoReturn:
+    """Become the program, without a record.
+
+    Raises:
+        ProgramNotFoundError: There is no such program.
+    """
+    command = Command(words)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    try:
+        os.execv(command.executable, command.words)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        raise _cannot_execute(command, error) from error
+
+
+def leave_like(ending: Ending) -> int:
+    """Return the exit code of the recorded program, or die of the signal that ended it."""
+    if ending.signal is None or ending.exit_code is not None:
+        return ending.exit_code or 0
+    import resource
+
+    number = signal.Signals[ending.signal]
+    # The program has left its core file, if it was to leave one; ours would say nothing.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    sys.stdout.flush()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+def _cannot_execute(command: Command, error: OSError) -> ProgramNotFoundError:
+    return ProgramNotFoundError(
+        f"{command.words[0]!r} cannot be run: {error.strerror}. Is it a program for this machine, "
+        "or a script with a first line such as `#!/bin/sh`?"
+    )
+
+
+def _waited_for() -> list[signal.Signals]:
+    names = (*_PASSED_ON, "SIGCHLD")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _next_signal(waited_for: list[signal.Signals]) -> tuple[int, bool]:
+    """Wait for a signal; say which it is and whether a terminal sent it to all of us."""
+    if hasattr(signal, "sigwaitinfo"):
+        information = signal.sigwaitinfo(waited_for)
+        return information.si_signo, information.si_code == _SENT_BY_KERNEL
+    number = signal.sigwait(waited_for)
+    return number, number in (signal.SIGINT, signal.SIGQUIT)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

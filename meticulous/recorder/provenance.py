@@ -1,0 +1,68 @@
+"""Which of the loaded code cannot be found in the recorded commit."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from meticulous.errors import MeticulousError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meticulous.recorder.opening import OpenRecord
+    from meticulous.recorder.writer import RecordWriter
+
+
+def loaded_files() -> list[str]:
+    """Return the files of all modules that this process has loaded."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return [file for file in files if isinstance(file, str)]
+
+
+def note_loaded_code(
+    writer: RecordWriter, record: OpenRecord, files: Iterable[str], started: float
+) -> None:
+    """Write into the metadata, and tell the user, which loaded code is not in the commit.
+
+    Args:
+        writer: The writer of the record.
+        record: Tells the repository and the commit (or snapshot).
+        files: The files of the modules that the program loaded.
+        started: When the run started, in seconds since the epoch.
+    """
+    repository, commit = record.code.directory, record.commit
+    try:
+        untracked, changed = _compare(repository, commit, files, started)
+    except (MeticulousError, OSError) as error:
+        writer.warn("the code check", f"the loaded code could not be compared: {error}")
+        return
+    writer.metadata["git-untracked-sources"] = untracked
+    if untracked:
+        writer.warn(
+            "untracked sources",
+            f"this run used code that is not in the recorded commit: {', '.join(untracked)}; "
+            "it cannot be reproduced from git alone. Add these files to git, "
+            "or run with --dirty snapshot.",
+        )
+    if changed:
+        writer.warn(
+            "changed sources",
+            f"code was changed while the program ran: {', '.join(changed)}; "
+            "what was loaded may differ from the recorded commit.",
+        )
+
+
+def _compare(
+    repository: str, commit: str, files: Iterable[str], started: float
+) -> tuple[list[str], list[str]]:
+    inside = repository.rstrip(os.sep) + os.sep
+    paths = sorted({path for path in map(os.path.realpath, files) if path.startswith(inside)})
+    if not paths:
+        return [], []
+    from meticulous.git.sources import changed_sources, untracked_sources
+
+    untracked = untracked_sources(repository, commit, paths)
+    changed = changed_sources(repository, commit, paths, started)
+    return untracked, [path for path in changed if path not in untracked]

@@ -1,0 +1,218 @@
+"""One run while it is recorded: what starts with it, and what its end writes."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from meticulous.errors import InvalidOptionError
+from meticulous.folder import allocation, clock, layout, status
+from meticulous.folder.liveness import HEARTBEAT_SECONDS
+from meticulous.recorder import exitcode, opening
+from meticulous.recorder.ending import Ending, by_signal
+from meticulous.recorder.exits import ExitWatch, unknown_ending
+from meticulous.recorder.provenance import loaded_files, note_loaded_code
+from meticulous.recorder.signals import SignalWatch
+from meticulous.recorder.streams import (
+    DescriptorStream,
+    PythonStream,
+    choose_capture,
+    fork_lock,
+)
+from meticulous.recorder.watch import Watch
+from meticulous.recorder.writer import announce
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from meticulous.recorder.opening import OpenRecord
+
+CAPTURE_CHOICES = ("fd", "sys", "none")
+
+_STREAMS = (("stdout", layout.STDOUT), ("stderr", layout.STDERR))
+
+_ENVIRONMENT_SECONDS = 10.0
+"""How long the end waits for the environment where our exit would end its collection."""
+
+
+class Recording:
+    """A run of this process, from the moment its folder is there to its end.
+
+    States: new, then running after `start`, then finished after `finish` (which may be called
+    again). A forked child that inherits the object can neither finish nor disturb the run.
+
+    Args:
+        record: The opened record.
+        capture: How the output is captured: "fd", "sys", "none", or None to choose by looking.
+    """
+
+    def __init__(self, record: OpenRecord, capture: str | None = None) -> None:
+        check_capture(capture)
+        self.record = record
+        self.writer = record.writer
+        self.state = "new"
+        self._owner = os.getpid()
+        self._streams = [self._stream(name, file, capture) for name, file in _STREAMS]
+        self.writer.announce = self._announce
+        self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
+        self._signals = SignalWatch(lambda number: self.finish(by_signal(number)))
+        self._exits = ExitWatch(self._process_ends, self._thread_failed, self._output_is_whole)
+        self._thread_failures: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"<Recording {self.writer.paths.directory} {self.state}>"
+
+    @property
+    def repository(self) -> str | None:
+        """Root of the working tree whose code runs."""
+        return self.record.code.directory
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the run goes on and belongs to this process, not to the parent it forked from."""
+        return self.state == "running" and os.getpid() == self._owner
+
+    def start(self) -> None:
+        """Begin to capture and to watch; STATUS says RUNNING.
+
+        Raises:
+            ExperimentsDirectoryError: A file cannot be written; a folder that was made for this
+                run is removed again.
+        """
+        from meticulous.recorder.surroundings import start_collecting
+
+        directory = self.writer.paths.directory
+        self._monotonic_start = time.monotonic()
+        self._started = time.time()
+        self._start_attempt()
+        try:
+            self.writer.write_metadata()
+            for stream in self._streams:
+                if stream is not None:
+                    stream.start(self._watch.wake)
+            self.writer.write_status(status.RUNNING)
+        except BaseException as error:
+            self._stop_streams()
+            if self.record.is_new:
+                opening.discard(directory)
+            if isinstance(error, OSError):
+                raise allocation.cannot_write(os.path.dirname(directory), error) from error
+            raise
+        self.state = "running"
+        self._outer_folder = os.environ.get(layout.EXPERIMENT_VARIABLE)
+        os.environ[layout.EXPERIMENT_VARIABLE] = directory
+        self._collector = start_collecting(directory, self.writer.gate)
+        self._watch.start()
+        self._signals.start()
+        self._exits.start()
+
+    def finish(self, ending: Ending, at_exit: bool = False) -> None:
+        """Write the end of the run; only the first call, by the process that owns it, counts."""
+        if not self.is_running:
+            return
+        self._stop(at_exit)
+        self._write_end(ending)
+        with self.writer.tolerating("the final STATUS"):
+            self.writer.write_status(ending.status, self._reason(ending))
+        self.writer.close()
+
+    def _stop(self, at_exit: bool) -> None:
+        self.state = "finished"
+        self._watch.stop()
+        self._stop_streams(at_exit)
+        self._signals.stop()
+        self._exits.stop()
+        if os.environ.get(layout.EXPERIMENT_VARIABLE) == self.writer.paths.directory:
+            if self._outer_folder is None:
+                del os.environ[layout.EXPERIMENT_VARIABLE]
+            else:
+                os.environ[layout.EXPERIMENT_VARIABLE] = self._outer_folder
+        self._collector.finished(_ENVIRONMENT_SECONDS if self._collector.must_wait else 0.0)
+
+    def _write_end(self, ending: Ending) -> None:
+        note_loaded_code(self.writer, self.record, loaded_files(), self._started)
+        now = time.time()
+        facts = {
+            "end-time": clock.local_time(now),
+            "duration": round(time.monotonic() - self._monotonic_start, 6),
+            "exit-code": ending.exit_code,
+            "signal": ending.signal,
+        }
+        self.writer.metadata.update(facts)
+        self.writer.metadata["attempts"][-1].update(facts, status=ending.status)
+        with self.writer.tolerating("the final metadata"):
+            self.writer.write_metadata()
+
+    def _reason(self, ending: Ending) -> str:
+        return "\n".join(part for part in (ending.reason, *self._thread_failures) if part)
+
+    def _process_ends(self, ending: Ending | None) -> None:
+        if ending is not None:
+            self.finish(ending, at_exit=True)
+            return
+        if not self.is_running:
+            return
+        self._stop(at_exit=True)
+        self._write_end(Ending(status.RUNNING))
+        if not exitcode.hand_over(self.writer.paths.directory, self._reason(Ending(""))):
+            ending = unknown_ending()
+            with self.writer.tolerating("the final STATUS"):
+                self.writer.write_status(ending.status, self._reason(ending))
+        self.writer.close()
+
+    def _start_attempt(self) -> None:
+        metadata = self.writer.metadata
+        keys = ("start-time", "utc-offset", "host", "pid")
+        attempt = {key: metadata[key] for key in keys}
+        metadata.setdefault("attempts", []).append(attempt)
+
+    def _stream(
+        self, name: str, file: str, capture: str | None
+    ) -> DescriptorStream | PythonStream | None:
+        chosen = choose_capture(name)
+        if chosen != "none" and capture is not None:
+            chosen = capture
+        path = self.writer.paths.path(file)
+        if chosen == "fd":
+            return DescriptorStream(name, path, self._stream_failed)
+        if chosen == "sys":
+            return PythonStream(name, path, self._stream_failed)
+        return None
+
+    def _stop_streams(self, at_exit: bool = False) -> None:
+        for stream in self._streams:
+            if stream is not None:
+                stream.stop(at_exit)
+
+    def _tick(self, elapsed: float) -> bool:
+        busy = [stream.tick(elapsed) for stream in self._streams if stream is not None]
+        return any(busy)
+
+    def _output_is_whole(self) -> bool:
+        self._tick(0.0)
+        return not any(stream.last_flush_fails for stream in self._streams if stream is not None)
+
+    def _announce(self, message: str) -> None:
+        # Not through sys.stderr: that would be kept as if the program had written it.
+        stream = self._streams[1]
+        if stream is None or not stream.show(f"meticulous: warning: {message}\n"):
+            announce(message)
+
+    def _stream_failed(self, message: str) -> None:
+        self.writer.warn(message, message)
+
+    def _thread_failed(self, summary: str, traceback: str) -> None:
+        self._thread_failures.append(f"{summary}\n{traceback}")
+        self.writer.metadata.setdefault("warnings", []).append(summary)
+
+
+def check_capture(capture: str | None) -> None:
+    """Check the choice of what to capture.
+
+    Raises:
+        InvalidOptionError: `capture` is not one of the choices.
+    """
+    if capture is not None and capture not in CAPTURE_CHOICES:
+        raise InvalidOptionError(
+            f"capture={capture!r} is not known; choose one of {', '.join(CAPTURE_CHOICES)}, "
+            "or None to have it chosen."
+        )

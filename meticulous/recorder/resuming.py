@@ -1,0 +1,153 @@
+"""Take up an experiment again: with the same arguments and code, when it no longer runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+
+from meticulous.errors import (
+    ExperimentRunningError,
+    MismatchedArgsException,
+    MismatchedCommitException,
+    UnreadableRecordError,
+)
+from meticulous.folder import layout, liveness, status
+from meticulous.folder.encoding import encode_document
+from meticulous.folder.plain import plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from meticulous.recorder.writer import RecordWriter
+
+_ABSENT = "(absent)"
+
+KEPT = ("uid", "attempts", "warnings", "git-untracked-sources")
+"""Keys of the earlier metadata that a resumed run carries on."""
+
+
+def resume(writer: RecordWriter, args: Any, commit: str) -> None:
+    """Check that the record may be resumed and continue it; STATUS says REGISTERED afterwards.
+
+    Args:
+        writer: Holds the metadata of this start; the earlier history is put into it.
+        args: The arguments of this start.
+        commit: The commit or snapshot of this start.
+
+    Raises:
+        ExperimentRunningError: The experiment is still running.
+        MismatchedArgsException: The record has other arguments.
+        MismatchedCommitException: The record has another commit or snapshot.
+        UnreadableRecordError: The folder is not a record that can be understood.
+    """
+    name = os.path.basename(writer.paths.directory)
+    with _exclusively(writer.paths.directory):
+        earlier = _read(writer, layout.METADATA)
+        word, reason, heartbeat = _read_status(writer)
+        if word in (status.RUNNING, status.REGISTERED):
+            if liveness.is_alive(earlier, heartbeat, time.time()):
+                raise ExperimentRunningError(
+                    f"Experiment {name} is still running (process {earlier.get('pid')} on "
+                    f"{earlier.get('host')}). Wait for it to end or stop it, "
+                    "or choose another --experiment-id."
+                )
+            word = status.LOST if word == status.RUNNING else word
+        _compare_args(name, _read(writer, layout.ARGS), _recorded_form(writer, args))
+        _compare_commit(name, earlier.get("git-snapshot") or earlier.get("githead-sha"), commit)
+        _continue(writer, earlier, word, reason)
+        writer.write_metadata()
+        writer.write_status(status.REGISTERED)
+
+
+def _recorded_form(writer: RecordWriter, args: Any) -> Any:
+    return json.loads(encode_document(writer.gate.clean(plain(args))))
+
+
+def _compare_args(name: str, recorded: dict[str, Any], given: dict[str, Any]) -> None:
+    differences = []
+    for key in sorted({*recorded, *given}):
+        before, now = recorded.get(key, _ABSENT), given.get(key, _ABSENT)
+        if before != now:
+            differences.append(f"  {key}: recorded {_show(before)}, now {_show(now)}")
+    if differences:
+        raise MismatchedArgsException(
+            f"Experiment {name} cannot be resumed, its arguments differ:\n"
+            + "\n".join(differences)
+            + "\nGive the recorded values, or start a new experiment without --experiment-id."
+        )
+
+
+def _show(value: Any) -> str:
+    text = value if value == _ABSENT else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _compare_commit(name: str, recorded: Any, present: str) -> None:
+    if recorded != present:
+        raise MismatchedCommitException(
+            f"Experiment {name} cannot be resumed, its code differs: it was recorded from "
+            f"{recorded}, this is {present}. Check that one out (git checkout {recorded}), "
+            "or start a new experiment without --experiment-id."
+        )
+
+
+def _continue(writer: RecordWriter, earlier: dict[str, Any], word: str, reason: str) -> None:
+    for key in KEPT:
+        if key in earlier:
+            writer.metadata[key] = earlier[key]
+    attempts = writer.metadata.setdefault("attempts", [])
+    if not attempts:
+        # Records of older recorders have no history; what they say of themselves is its start.
+        attempts.append({key: earlier[key] for key in ("start-time", "end-time") if key in earlier})
+    attempts[-1]["status"] = word
+    if reason:
+        attempts[-1]["reason"] = reason[:2000]
+    if not writer.metadata["description"]:
+        writer.metadata["description"] = earlier.get("description", "")
+    tags = [*earlier.get("tags", []), *writer.metadata["tags"]]
+    writer.metadata["tags"] = list(dict.fromkeys(tags))
+
+
+def _read(writer: RecordWriter, name: str) -> dict[str, Any]:
+    path = writer.paths.path(name)
+    problem: object
+    try:
+        with open(path, "rb") as file:
+            value = json.loads(file.read())
+        if isinstance(value, dict):
+            return value
+        problem = "it is not a JSON object"
+    except (OSError, ValueError) as error:
+        problem = error
+    raise UnreadableRecordError(
+        f"The experiment in {writer.paths.directory} cannot be resumed: {name} cannot be read "
+        f"({problem}). Mend the file or choose another --experiment-id."
+    )
+
+
+def _read_status(writer: RecordWriter) -> tuple[str, str, float]:
+    try:
+        with open(writer.paths.path(layout.STATUS), "rb") as file:
+            word, reason = status.decode_status(file.read())
+            return word, reason, os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return status.UNKNOWN, "", 0.0
+
+
+@contextlib.contextmanager
+def _exclusively(directory: str) -> Iterator[None]:
+    """Hold the folder's lock, so that of two who resume it at once the second sees the first."""
+    import fcntl
+
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Some network file systems have no locks; there the check of STATUS has to do.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

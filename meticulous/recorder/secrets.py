@@ -1,0 +1,294 @@
+"""The gate before everything that is written about a run: secrets become "<redacted>"."""
+
+from __future__ import annotations
+
+import os
+
+from meticulous.folder.plain import plain
+from meticulous.recorder.secret_names import STRONG_WORD, looks_secret, secrecy, split_words
+from meticulous.recorder.secret_shapes import (
+    MARKER,
+    Span,
+    assigned_spans,
+    replace_spans,
+    secret_spans,
+    url_passwords,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+__all__ = ["MARKER", "VARIABLE", "Gate", "looks_secret"]
+
+VARIABLE = "METICULOUS_SECRETS"
+"""Environment variable with further names of secrets, separated by commas."""
+
+SHORTEST = 8
+"""Characters; a shorter secret is redacted under its name, but not searched for elsewhere."""
+
+COMMON = frozenset(
+    "anonymous changeme changeit default disabled enabled external internal keychain keyring "
+    "localhost password passphrase postgres postgresql redacted required optional undefined "
+    "username unlimited username administrator test-token testtest password1 password123".split()
+)
+"""Values that stand under secret names and in many other places, where they are no secret."""
+
+SWITCHES = frozenset(
+    "use no with without has have enable disable skip is show ask require need check save".split()
+)
+"""First words of options that are on or off; the word after them is not their value."""
+
+PLURALS = frozenset("passwords secrets credentials creds keys tokens apikeys passphrases".split())
+
+
+class Gate:
+    """Knows the secrets of one run, and takes them out of what is to be written.
+
+    A value is a secret if its name says so (`looks_secret`), if the same value was learnt under
+    such a name and has at least 8 characters, or if it has the form of a known token, a private
+    key or the credentials of a URL. Everything else passes unchanged, and what the gate returned
+    passes it unchanged again.
+
+    Args:
+        environ: the environment variables; those with secret names are learnt. Default: those of
+            this process.
+        extra_names: further names of secrets, each one matched as a whole or as words of a longer
+            name. The variable `METICULOUS_SECRETS` adds more.
+    """
+
+    __slots__ = ("_extra", "_judged", "_values")
+
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, extra_names: Iterable[str] = ()
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        names = [*extra_names, *environ.get(VARIABLE, "").split(",")]
+        self._extra = {name.strip().lower(): split_words(name) for name in names if name.strip()}
+        self._judged: dict[str, int] = {VARIABLE: 0}
+        self._values: tuple[str, ...] = ()
+        for name, value in environ.items():
+            if len(value) < SHORTEST:
+                continue
+            if self._secrecy(name):
+                self._remember(value)
+            elif "://" in value:
+                for password in url_passwords(value):
+                    self._remember(password)
+
+    def learn(self, value: Any) -> None:
+        """Remember what stands under secret names in `value`, a mapping or anything with names."""
+        self._collect(plain(value), 0)
+
+    def learn_words(self, words: Iterable[str]) -> None:
+        """Remember the secrets in a command line: `--api-key=xyz`, `--password xyz`."""
+        words = list(map(str, words))
+        for place, start, end in self._secret_parts(words):
+            self._remember(words[place][start:end])
+        for word in words:
+            for password in url_passwords(word):
+                self._remember(password)
+
+    def clean(self, value: Any) -> Any:
+        """Return the plain form of `value` without secrets.
+
+        Under a secret name strings are redacted, at any depth; integers only if the name leaves no
+        doubt (a `token` may be a number of text tokens); None, booleans and floats never. Keys and
+        names stay, except for secrets in them.
+        """
+        return self._clean(plain(value))
+
+    def clean_words(self, words: Iterable[str]) -> list[str]:
+        """Return a command line without secrets, word by word."""
+        cleaned = [plain(str(word)) for word in words]
+        parts: dict[int, list[Span]] = {}
+        for place, start, end in self._secret_parts(cleaned):
+            parts.setdefault(place, []).append((start, end, MARKER))
+        for place, spans in parts.items():
+            word = cleaned[place]
+            cleaned[place] = replace_spans(word, spans + self._spans(word))
+        return [self.clean_text(word) for word in cleaned]
+
+    def clean_text(self, text: str) -> str:
+        """Return `text` without the secrets that were learnt or that show by their form."""
+        # What is left on both sides of a replaced part may form a secret with the marker or with
+        # each other; nearly always the second look finds nothing.
+        for _ in range(5):
+            spans = self._spans(text) if len(text) >= SHORTEST else []
+            if not spans:
+                return text
+            text = replace_spans(text, spans)
+        return MARKER
+
+    def _secrecy(self, name: str) -> int:
+        level = self._judged.get(name)
+        if level is None:
+            level = STRONG_WORD if self._extra and self._is_extra(name) else secrecy(name)
+            if len(self._judged) > 10_000:  # names of entries are without limit
+                self._judged.clear()
+                self._judged[VARIABLE] = 0
+            self._judged[name] = level
+        return level
+
+    def _is_extra(self, name: str) -> bool:
+        if name.lower().lstrip("-") in self._extra:
+            return True
+        words = split_words(name)
+        return any(
+            extra and words[place : place + len(extra)] == extra
+            for extra in self._extra.values()
+            for place in range(len(words))
+        )
+
+    def _is_secret(self, name: str) -> bool:
+        return self._secrecy(name) > 0
+
+    def _collect(self, value: Any, level: int) -> None:
+        if isinstance(value, dict):
+            if level and isinstance(value.get("__bytes__"), str):
+                self._remember(_decoded(value["__bytes__"]).decode("utf-8", "replace"))
+            for name, item in value.items():
+                if name != "__type__":
+                    self._collect(item, max(level, self._secrecy(name)))
+        elif isinstance(value, list):
+            for item in value:
+                self._collect(item, level)
+        elif isinstance(value, str):
+            if level:
+                self._remember(value)
+            for password in url_passwords(value):
+                self._remember(password)
+        elif type(value) is int and level == STRONG_WORD:
+            self._remember(str(value))
+
+    def _remember(self, value: str) -> None:
+        if len(value) < SHORTEST or value.lower() in COMMON:
+            return
+        if "/" in value and os.path.exists(value):  # not the secret, but where it lies
+            return
+        known = set(self._values)
+        known.update(form for form in _forms(value) if len(form) >= SHORTEST and form not in MARKER)
+        self._values = tuple(sorted(known))
+
+    def _secret_parts(self, words: list[str]) -> Iterator[tuple[int, int, int]]:
+        """Yield the secret parts of a command line: number of the word, start, end."""
+        owner = ""
+        for place, word in enumerate(words):
+            option = word.startswith("-") and word.lstrip("-") != ""
+            if owner and not option:
+                if word and word != MARKER:
+                    yield place, 0, len(word)
+                if split_words(owner)[-1:] and split_words(owner)[-1] in PLURALS:
+                    continue
+                owner = ""
+                continue
+            owner = ""
+            name, equals, value = word.lstrip("-").partition("=")
+            if not equals:
+                if option and self._is_secret(name) and split_words(name)[0] not in SWITCHES:
+                    owner = name
+                    continue
+            elif option and self._is_secret(name):
+                if value and value != MARKER:
+                    yield place, len(word) - len(value), len(word)
+                continue
+            if equals or ":" in word:
+                for start, end in assigned_spans(word, self._is_secret):
+                    yield place, start, end
+
+    def _spans(self, text: str) -> list[Span]:
+        spans = secret_spans(text, self._is_secret)
+        for value in self._values:
+            start = text.find(value)
+            while start >= 0:
+                spans.append((start, start + len(value), MARKER))
+                start = text.find(value, start + len(value))
+        return spans
+
+    def _clean(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self.clean_text(value)
+        if kind is dict:
+            return self._clean_entries(value, 0)
+        if kind is list:
+            return [self._clean(item) for item in value]
+        if kind is int and self._values and str(value) in self._values:
+            return MARKER
+        return value
+
+    def _clean_entries(self, mapping: dict[str, Any], level: int) -> dict[str, Any]:
+        if len(mapping) == 1 and isinstance(mapping.get("__bytes__"), str):
+            return self._clean_bytes(mapping, level)
+        result: dict[str, Any] = {}
+        for key, item in mapping.items():
+            name = self.clean_text(key)
+            if name != key or name in result:
+                name = _free_name(name, result, mapping)
+            inner = max(level, self._secrecy(key))
+            if inner and name != "__type__":
+                result[name] = self._redact(item, inner)
+            else:
+                result[name] = self._clean(item)
+        return result
+
+    def _clean_bytes(self, mapping: dict[str, Any], level: int) -> dict[str, Any]:
+        encoded = mapping["__bytes__"]
+        hidden = bool(level)
+        if not hidden and (self._values or len(encoded) >= SHORTEST):
+            text = _decoded(encoded).decode("utf-8", "replace")
+            hidden = self.clean_text(text) != text
+        return {"__bytes__": MARKER if hidden and encoded else self.clean_text(encoded)}
+
+    def _redact(self, value: Any, level: int) -> Any:
+        kind = type(value)
+        if kind is str:
+            return MARKER if value else value
+        if kind is int:
+            return MARKER if level == STRONG_WORD else value
+        if kind is dict:
+            return self._clean_entries(value, level)
+        if kind is list:
+            return [self._redact(item, level) for item in value]
+        return value
+
+
+def _free_name(name: str, taken: dict[str, Any], reserved: dict[str, Any]) -> str:
+    """Return `name`, numbered if needed, so that no entry overwrites another."""
+    candidate = name
+    count = 2
+    while candidate in taken or candidate in reserved:
+        candidate = f"{name} ({count})"
+        count += 1
+    return candidate
+
+
+def _decoded(encoded: str) -> bytes:
+    from binascii import Error, a2b_base64
+
+    try:
+        return a2b_base64(encoded)
+    except (Error, ValueError):  # a mapping of the program that only looks like encoded bytes
+        return b""
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield a secret as it may appear: as it is, quoted for Python, JSON, a shell or a URL."""
+    yield value
+    yield value.strip()
+    if value.isascii() and value.replace("-", "").replace("_", "").isalnum():
+        return
+    yield plain(value)
+    yield repr(value)[1:-1]
+    yield value.replace("\\", "\\\\").replace('"', '\\"')
+    yield value.replace("'", "'\"'\"'")
+    for safe in ("-._~", "-._~/"):
+        yield "".join(
+            letter if letter.isascii() and letter.isalnum() or letter in safe else _percent(letter)
+            for letter in value
+        )
+
+
+def _percent(letter: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "backslashreplace"))

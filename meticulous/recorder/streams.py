@@ -1,0 +1,472 @@
+"""Keep what a process and its children write to stdout and stderr, and show it as before.
+
+At descriptor level (`DescriptorStream`) the descriptors 1 and 2 are pointed at the run's own files.
+Output of C code, of subprocesses and of children that outlive the run is captured; the order within
+a stream is exact; nothing is lost when the process is killed, because the file is written first;
+and no pipe can fill up and block a program that holds the interpreter lock.
+
+Where the descriptors are not the real output (notebooks, pytest), `PythonStream` copies what goes
+through `sys.stdout` and `sys.stderr`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import threading
+
+from meticulous.folder.writing import write_all, write_available
+from meticulous.recorder.mirror import Mirror
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TextIO
+
+    from _typeshed import ReadableBuffer
+
+    Failed = Callable[[str], None]
+
+_FAST_LINES_PER_SECOND = 3000
+"""Above this, lines are gathered between two ticks instead of being written one by one."""
+
+_FAST_BYTES_PER_TICK = 4096
+"""Below this many bytes between two ticks, lines are written one by one again."""
+
+_DESCRIPTORS = {"stdout": 1, "stderr": 2}
+
+_active: list[DescriptorStream] = []
+"""The streams that are capturing in this process, outermost first."""
+
+
+class DescriptorStream:
+    """One of stdout and stderr, captured at the level of its descriptor.
+
+    States: new, then capturing after `start`, failed when the file takes no more, and stopped after
+    `stop` (which may be called again). In a forked child the object only writes to the file:
+    mirroring is its parent's task.
+
+    Args:
+        name: "stdout" or "stderr".
+        path: The file that takes the output; it is appended to.
+        failed: Called once, with a sentence, when the file can take no more. The output then goes
+            only to where it went before.
+    """
+
+    def __init__(self, name: str, path: str, failed: Failed) -> None:
+        self.name = name
+        self.path = path
+        self.descriptor = _DESCRIPTORS[name]
+        self.state = "new"
+        self._failed = failed
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self._file = -1
+        self._saved = -1
+        self._shown_in_vain = 0
+        self._offered_again = b""
+        self._trouble = ""
+        self._writes = 0
+        self._gathering = False
+        self._wake: Callable[[], None] = lambda: None
+        self.shows_terminal = False
+        """Whether the output goes to a terminal in the end."""
+
+    def __repr__(self) -> str:
+        return f"<DescriptorStream {self.name} {self.state}>"
+
+    def start(self, wake: Callable[[], None] = lambda: None) -> None:
+        """Begin to capture.
+
+        Args:
+            wake: Called when so many lines come that the next `tick` should come soon.
+
+        Raises:
+            OSError: The file cannot be opened; nothing has changed then.
+        """
+        import fcntl
+
+        self._wake = wake
+        self._original: TextIO = getattr(sys, self.name)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._file = os.open(self.path, flags, 0o666)
+        _flush(self._original)
+        self.shows_terminal = self._original.isatty()
+        # Numbers from 10 up stay clear of the small ones that shell scripts use by hand.
+        self._saved = fcntl.fcntl(self.descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+        self._mirror = Mirror(self._file, self._saved)
+        os.dup2(self._file, self.descriptor, inheritable=True)
+        self._text = _text_like(self._original, _Raw(self))
+        self._unbuffered = bool(getattr(self._original, "write_through", False))
+        setattr(sys, self.name, self._text)
+        self.state = "capturing"
+        _watch_forks()
+        _active.append(self)
+
+    def tick(self, elapsed: float) -> bool:
+        """Carry on what others wrote, and decide between writing each line and gathering.
+
+        Args:
+            elapsed: Seconds since the last tick.
+
+        Returns:
+            Whether there was anything to do.
+        """
+        if os.getpid() != self._owner:
+            return False
+        self._tell_trouble()
+        if self.state == "failed" and self._gathering:
+            self._gather(False)
+        if self.state != "capturing":
+            return False
+        busy = self._gathering
+        if self._gathering:
+            position = self._mirror.position
+            _flush(self._text)
+            if self._mirror.position - position < _FAST_BYTES_PER_TICK and self._writes <= 1:
+                self._gather(False)
+        elif self._writes > _FAST_LINES_PER_SECOND * elapsed and not self._unbuffered:
+            self._gather(True)
+        self._writes = 0
+        with self._lock:
+            return self._mirror.catch_up() > 0 or busy
+
+    def stop(self, at_exit: bool = False) -> None:
+        """Carry on all that is left and put everything back as it was.
+
+        Args:
+            at_exit: The interpreter is about to end. When the reader of the output has gone and
+                the program does not know yet, our object stays in place with something to write,
+                so that the interpreter's own last flush fails just as it would have without us.
+        """
+        if self.state not in ("capturing", "failed") or os.getpid() != self._owner:
+            return
+        _flush(self._text)
+        self._tell_trouble()
+        if self.state == "failed":
+            self.state = "stopped"
+            self._release_text()
+            return
+        if self._lock.acquire(timeout=1.0):
+            try:
+                self._mirror.catch_up()
+            finally:
+                self._lock.release()
+        if self._mirror.was_truncated:
+            self._failed(
+                f"{self.name} was emptied while the program ran, as `> /dev/{self.name}`"
+                " does; what it held before is lost"
+            )
+        self.state = "stopped"
+        self._release_descriptor()
+        if at_exit and self.last_flush_fails:
+            self._gather(True)
+            self._text.write("\n")
+        else:
+            self._release_text()
+
+    @property
+    def last_flush_fails(self) -> bool:
+        """Whether the interpreter would end in vain to flush this stream, without us.
+
+        So it is when the reader has gone (as in `program | head`) and the rest of the output is
+        too short to have left Python's buffer: the process then exits with 120.
+        """
+        is_gone = isinstance(self._mirror.failure, BrokenPipeError)
+        return is_gone and self._shown_in_vain <= io.DEFAULT_BUFFER_SIZE
+
+    def show(self, text: str) -> bool:
+        """Show a message of ours where the output goes, without keeping it; False if we cannot."""
+        if self.state != "capturing" or not self._lock.acquire(timeout=1.0):
+            return False
+        try:
+            self._mirror.catch_up()
+            self._mirror.send(text.encode("utf-8", "backslashreplace"))
+        finally:
+            self._lock.release()
+        return True
+
+    def write(self, data: ReadableBuffer) -> int:
+        """Write what Python wrote to the file, and show it at once."""
+        view = memoryview(data).cast("B")
+        if self.state != "capturing" or os.getpid() != self._owner:
+            return os.write(self.descriptor, view)
+        self._writes += 1
+        if self._writes == 150 and not self._gathering:
+            self._wake()
+        with self._lock:
+            self._write_and_show(view)
+        if self._mirror.failure is not None:
+            self._tell_program(view, self._mirror.failure)
+        return len(view)
+
+    def _tell_program(self, view: memoryview, failure: OSError) -> None:
+        """Raise what the program would have met without us, when it would have met it."""
+        self._shown_in_vain += len(view)
+        if self._shown_in_vain > io.DEFAULT_BUFFER_SIZE:
+            # Python offers the same bytes again at the next flush: they are in the file already.
+            self._offered_again = bytes(view)
+            raise failure
+
+    def _write_and_show(self, view: memoryview) -> None:
+        if self._offered_again:
+            known, self._offered_again = self._offered_again, b""
+            if view[: len(known)] == known:
+                view = view[len(known) :]
+        recorded, error = write_available(self.descriptor, view)
+        # The file's offset is shared with the children, so it tells whether they wrote too.
+        end = os.lseek(self.descriptor, 0, os.SEEK_CUR)
+        if end - recorded == self._mirror.position:
+            self._mirror.position = end
+            self._mirror.send(view)
+        else:
+            self._mirror.catch_up()
+            self._mirror.send(view[recorded:])
+        if error is not None:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        # The text stream stays in place: it still holds what comes after these bytes.
+        self.state = "failed"
+        self._release_descriptor()
+        # Told at the next tick: here somebody is in the middle of writing.
+        self._trouble = (
+            f"{self.name} is recorded no further: {error.strerror or error} "
+            f"({self.path}); the program goes on"
+        )
+
+    def _tell_trouble(self) -> None:
+        if self._trouble:
+            trouble, self._trouble = self._trouble, ""
+            self._failed(trouble)
+
+    def _gather(self, on: bool) -> None:
+        self._gathering = on
+        # RuntimeError: another thread is in the middle of a write; the next tick tries again.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            self._text.reconfigure(line_buffering=not on)
+
+    def _release_text(self) -> None:
+        if getattr(sys, self.name) is self._text:
+            setattr(sys, self.name, self._original)
+
+    def _release_descriptor(self) -> None:
+        index = _active.index(self)
+        above = [stream for stream in _active[index + 1 :] if stream.name == self.name]
+        _active.remove(self)
+        if above:
+            # One that began after us goes on: what it shows must now go where ours went.
+            os.dup2(self._saved, above[0]._saved, inheritable=False)
+            above[0]._original = self._original
+        else:
+            os.dup2(self._saved, self.descriptor, inheritable=True)
+        os.close(self._saved)
+        os.close(self._file)
+
+    def _after_fork_in_child(self) -> None:
+        self._lock = threading.Lock()
+        if self._gathering:
+            self._gather(False)
+
+
+class _Raw(io.RawIOBase):
+    """The lowest layer of the text stream a program prints to while it is captured."""
+
+    def __init__(self, stream: DescriptorStream) -> None:
+        self._stream = stream
+        self.name = f"<{stream.name}>"
+        self.mode = "wb"
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.descriptor
+
+    def isatty(self) -> bool:
+        return self._stream.shows_terminal
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        return self._stream.write(data)
+
+
+class PythonStream:
+    """One of stdout and stderr, copied at the level of Python's stream objects.
+
+    Args:
+        name: "stdout" or "stderr".
+        path: The file that takes the copy; it is appended to.
+        failed: Called once, with a sentence, when the file can take no more.
+    """
+
+    last_flush_fails = False
+
+    def __init__(self, name: str, path: str, failed: Failed) -> None:
+        self.name = name
+        self.path = path
+        self.state = "new"
+        self._failed = failed
+
+    def __repr__(self) -> str:
+        return f"<PythonStream {self.name} {self.state}>"
+
+    def start(self, wake: Callable[[], None] = lambda: None) -> None:
+        """Begin to copy.
+
+        Raises:
+            OSError: The file cannot be opened; nothing has changed then.
+        """
+        del wake  # every write is copied at once
+        self._original = getattr(sys, self.name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._file = os.open(self.path, flags, 0o666)
+        self._tee = _Tee(self._original, self._keep)
+        setattr(sys, self.name, self._tee)
+        self.state = "capturing"
+
+    def tick(self, elapsed: float) -> bool:
+        """Do nothing: what Python writes is copied when it is written."""
+        del elapsed
+        return False
+
+    def stop(self, at_exit: bool = False) -> None:
+        """Put the original stream back; what was replaced meanwhile by the program stays."""
+        del at_exit
+        if self.state != "capturing":
+            return
+        self.state = "stopped"
+        if getattr(sys, self.name) is self._tee:
+            setattr(sys, self.name, self._original)
+        _flush(self._original)
+        os.close(self._file)
+
+    def show(self, text: str) -> bool:
+        """Show a message of ours where the output goes, without keeping it; False if we cannot."""
+        if self.state != "capturing":
+            return False
+        self._original.write(text)
+        return True
+
+    def _keep(self, data: bytes) -> None:
+        if self.state != "capturing":
+            return
+        try:
+            write_all(self._file, data)
+        except OSError as error:
+            self.stop()
+            self._failed(
+                f"{self.name} is recorded no further: {error.strerror or error} "
+                f"({self.path}); the program goes on"
+            )
+
+
+class _Tee:
+    """Stands for a text stream: keeps a copy of what is written, is the original in all else."""
+
+    def __init__(self, original: Any, keep: Callable[[bytes], None]) -> None:
+        self._original = original
+        self._keep = keep
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "buffer":
+            return _Tee(self._original.buffer, self._keep)
+        return getattr(self._original, name)
+
+    def __iter__(self) -> Any:
+        return iter(self._original)
+
+    def __enter__(self) -> _Tee:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._original.flush()
+
+    def write(self, data: Any) -> Any:
+        if isinstance(data, str):
+            encoding = getattr(self._original, "encoding", None) or "utf-8"
+            self._keep(data.encode(encoding, "backslashreplace"))
+        else:
+            self._keep(bytes(data))
+        return self._original.write(data)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+
+def choose_capture(name: str) -> str:
+    """Return "fd" where the descriptor is the real output of the stream, "sys" where it is not."""
+    stream = getattr(sys, name)
+    if stream is None:
+        return "none"
+    try:
+        descriptor = stream.fileno()
+    except (OSError, AttributeError, ValueError):
+        return "sys"
+    if descriptor != _DESCRIPTORS[name] or not isinstance(stream, io.TextIOWrapper):
+        return "sys"
+    return "fd"
+
+
+def _text_like(original: TextIO, raw: _Raw) -> io.TextIOWrapper:
+    text = io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=original.encoding,
+        errors=original.errors,
+        line_buffering=True,
+        write_through=bool(getattr(original, "write_through", False)),
+    )
+    text.mode = "w"  # type: ignore[misc]
+    return text
+
+
+def _flush(stream: Any) -> None:
+    """Flush what can be flushed; what cannot is the business of whoever writes to it next."""
+    # RuntimeError: this thread was interrupted by a signal in the middle of the same flush.
+    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
+        stream.flush()
+
+
+_fork_lock = threading.Lock()
+_forks_watched = False
+_fork_lock_held = False
+
+
+def fork_lock() -> threading.Lock:
+    """Return the lock that a thread holds while it works on streams, so that no fork meets it."""
+    return _fork_lock
+
+
+def _watch_forks() -> None:
+    global _forks_watched
+    if _forks_watched:
+        return
+    _forks_watched = True
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+
+
+def _before_fork() -> None:
+    global _fork_lock_held
+    if not _active:
+        return
+    _fork_lock_held = _fork_lock.acquire(timeout=1.0)
+    # What is still buffered would otherwise be written by parent and child both.
+    for stream in _active:
+        _flush(getattr(sys, stream.name))
+
+
+def _after_fork() -> None:
+    global _fork_lock_held
+    if _fork_lock_held:
+        _fork_lock_held = False
+        _fork_lock.release()
+
+
+def _in_child() -> None:
+    global _fork_lock, _fork_lock_held
+    _fork_lock = threading.Lock()
+    _fork_lock_held = False
+    for stream in _active:
+        stream._after_fork_in_child()

@@ -1,0 +1,74 @@
+"""The one daemon thread of a run: it carries output on and keeps the heartbeat."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHORTEST_PAUSE = 0.05
+"""Seconds between two looks while there is output; gathered lines wait no longer than this."""
+
+LONGEST_PAUSE = 0.25
+"""Seconds between two looks while nothing happens."""
+
+
+class Watch:
+    """Calls `tick` a few times a second and `beat` at every heartbeat, until stopped.
+
+    Args:
+        tick: Told the seconds since it was last called; says whether there was anything to do.
+        beat: The heartbeat.
+        interval: Seconds between two heartbeats.
+        guard: Gives the lock to hold while ticking.
+    """
+
+    def __init__(
+        self,
+        tick: Callable[[float], bool],
+        beat: Callable[[], None],
+        interval: float,
+        guard: Callable[[], threading.Lock],
+    ) -> None:
+        self._tick = tick
+        self._beat = beat
+        self._interval = interval
+        self._guard = guard
+        self._woken = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="meticulous-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Ask for a tick soon."""
+        self._woken.set()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """End; waits at most `timeout` seconds for a tick that is under way."""
+        self._stopping = True
+        self._woken.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        pause = SHORTEST_PAUSE
+        last_tick = last_beat = time.monotonic()
+        while True:
+            self._woken.wait(pause)
+            self._woken.clear()
+            if self._stopping:
+                return
+            now = time.monotonic()
+            with self._guard():
+                busy = self._tick(now - last_tick)
+            last_tick = now
+            pause = SHORTEST_PAUSE if busy else min(2 * pause, LONGEST_PAUSE)
+            if now - last_beat >= self._interval:
+                self._beat()
+                last_beat = now

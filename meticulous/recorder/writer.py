@@ -1,0 +1,217 @@
+"""Write the files of one record; after the start a failure costs one warning, never the program."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+
+from meticulous.folder import clock, layout
+from meticulous.folder.encoding import encode_document, encode_line
+from meticulous.folder.plain import plain
+from meticulous.folder.status import encode_status
+from meticulous.folder.writing import append_line, open_lines, overwrite, write_atomically
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from meticulous.recorder.secrets import Gate
+
+_ROOM = 512
+"""Bytes that a file of a few bytes can grow to without another block, on any file system."""
+
+
+class RecordWriter:
+    """The writing side of one experiment folder.
+
+    Everything that is written about the run passes the `gate`, which removes secrets.
+
+    Args:
+        directory: Absolute path of the folder, which exists.
+        gate: Removes secrets.
+        metadata: The content of metadata.json; changed in place, written when asked.
+    """
+
+    def __init__(self, directory: str, gate: Gate, metadata: dict[str, Any]) -> None:
+        self.paths = layout.Layout(directory)
+        self.gate = gate
+        self.metadata = metadata
+        self.announce: Callable[[str], None] = announce
+        """Shows a warning to the user."""
+        self._announced: set[str] = set()
+        self._metrics: int | None = None
+        self._next_step = 0
+        self._summary: dict[str, Any] = {}
+        self._summary_stamp: tuple[int, int] | None = None
+
+    def write_start(self, args: Any, default_args: Any) -> None:
+        """Write what is known at the start: arguments, defaults and metadata.
+
+        Raises:
+            OSError: A file could not be written.
+        """
+        self.write_args(args, default_args)
+        self.write_metadata()
+
+    def write_args(self, args: Any, default_args: Any) -> None:
+        """Write the arguments and their defaults.
+
+        Raises:
+            OSError: A file could not be written.
+        """
+        self._write(layout.ARGS, self.gate.clean(plain(args)))
+        self._write(layout.DEFAULT_ARGS, self.gate.clean(plain(default_args)))
+
+    def write_metadata(self) -> None:
+        """Write metadata.json as it is now.
+
+        Raises:
+            OSError: The file could not be written.
+        """
+        self._write(layout.METADATA, self.gate.clean(plain(self.metadata)))
+
+    def write_status(self, word: str, reason: str = "") -> None:
+        """Write STATUS.
+
+        Raises:
+            OSError: The file could not be written.
+        """
+        data = encode_status(word, self.gate.clean_text(reason))
+        path = self.paths.path(layout.STATUS)
+        try:
+            write_atomically(path, data)
+        except OSError:
+            # On a full disk there is still room in the block that the file has already.
+            overwrite(path, data[:_ROOM])
+
+    def beat(self) -> None:
+        """Touch STATUS, the heartbeat for readers on other hosts."""
+        with contextlib.suppress(OSError):
+            os.utime(self.paths.path(layout.STATUS))
+
+    def add_summary(self, values: Mapping[str, Any]) -> None:
+        """Merge `values` into summary.json, over what this or another process put there."""
+        path = self.paths.path(layout.SUMMARY)
+        with self.tolerating("the summary"):
+            current = self._current_summary(path)
+            current.update(self.gate.clean(plain(dict(values))))
+            write_atomically(path, encode_document(current))
+            self._summary, self._summary_stamp = current, _stamp(path)
+
+    def log(self, values: dict[str, Any], step: Any, moment: float | None) -> None:
+        """Append one line to metrics.jsonl; a missing step is one more than the last."""
+        if step is None:
+            step = self._step_after_last()
+        if type(step) is int:
+            self._next_step = step + 1
+        line = {"step": step, "time": time.time() if moment is None else moment}
+        line.update(values)
+        descriptor = self._metrics
+        try:
+            if descriptor is None:
+                descriptor = self._open_metrics()
+            data = encode_line(line)
+            if os.write(descriptor, data) != len(data):
+                raise OSError("only part of a line could be written")
+        except OSError as error:
+            self.warn("the metrics", f"the metrics could not be written: {error}")
+
+    def add_note(self, text: str) -> None:
+        """Append a note with its time and author."""
+        now = time.time()
+        line = {"time": clock.local_time(now), "utc-offset": clock.utc_offset(now)}
+        line["author"] = str(self.metadata.get("user"))
+        line["text"] = self.gate.clean_text(text)
+        with self.tolerating("a note"):
+            append_line(self.paths.path(layout.NOTES), encode_line(line))
+
+    def close(self) -> None:
+        """Close what is open; the writer can still be used, as notes after the end are."""
+        if self._metrics is not None:
+            os.close(self._metrics)
+            self._metrics = None
+
+    @contextlib.contextmanager
+    def tolerating(self, what: str) -> Iterator[None]:
+        """Turn a failure to write `what` into one warning and a mark in the record."""
+        try:
+            yield
+        except OSError as error:
+            self.warn(what, f"{what} could not be written: {error}")
+
+    def warn(self, kind: str, message: str) -> None:
+        """Tell the user once for each kind of trouble, and keep the message in the record."""
+        if kind in self._announced:
+            return
+        self._announced.add(kind)
+        message = self.gate.clean_text(message)
+        self.metadata.setdefault("warnings", []).append(message)
+        self.announce(message)
+
+    def _write(self, name: str, value: Any) -> None:
+        write_atomically(self.paths.path(name), encode_document(value))
+
+    def _current_summary(self, path: str) -> dict[str, Any]:
+        stamp = _stamp(path)
+        if stamp is None:
+            return {}
+        if stamp == self._summary_stamp:
+            return dict(self._summary)
+        import json
+
+        with open(path, "rb") as file:
+            data = file.read()
+        try:
+            current = json.loads(data)
+        except ValueError:
+            current = None
+        if not isinstance(current, dict):
+            self.warn("a broken summary", f"{path} was not a JSON object; it has been moved aside")
+            os.replace(path, f"{path}.broken")
+            return {}
+        return current
+
+    def _open_metrics(self) -> int:
+        self._metrics = open_lines(self.paths.path(layout.METRICS))
+        return self._metrics
+
+    def _step_after_last(self) -> int:
+        if self._metrics is None:
+            with self.tolerating("the metrics"):
+                last = _last_line(self._open_metrics())
+                if isinstance(last.get("step"), int):
+                    self._next_step = last["step"] + 1
+        return self._next_step
+
+
+def announce(message: str) -> None:
+    """Show a warning of the recorder on standard error, whatever state that is in."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"meticulous: warning: {message}\n")
+        sys.stderr.flush()
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def _last_line(descriptor: int) -> dict[str, Any]:
+    import json
+
+    size = os.fstat(descriptor).st_size
+    tail = os.pread(descriptor, 1 << 16, max(0, size - (1 << 16)))
+    lines = tail.splitlines()
+    if not lines:
+        return {}
+    try:
+        last = json.loads(lines[-1])
+    except ValueError:
+        return {}
+    return last if isinstance(last, dict) else {}

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Measure what this package costs: `scripts/benchmark.py recording`.
+
+Every figure compares two things in one run, in turns, so that it means the same on a fast machine
+and on a slow one. The exit code is 0 when everything could be measured, whatever the figures are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from benchmarks.bench import Options
+from benchmarks.places import NotAvailableError
+from benchmarks.process import MeasurementError
+from benchmarks.table import markdown
+
+SUITES = {"recording": "what recording a run costs"}
+"""Each is a module of `benchmarks` with a function `measure(options, scratch, say)`."""
+
+
+def main() -> int:
+    """Measure one suite and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    described = "; ".join(f"{name}: {what}" for name, what in SUITES.items())
+    parser.add_argument("suite", choices=SUITES, help=described)
+    parser.add_argument("--quick", action="store_true", help="few rounds; the figures are rough")
+    parser.add_argument(
+        "--comparisons",
+        action="store_true",
+        help="measure other recorders too, each in an environment made under .benchmark",
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there too")
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        type=Path,
+        help="an interpreter that has this package; by default one is made under .benchmark",
+    )
+    parser.add_argument(
+        "--original",
+        metavar="REQUIREMENT",
+        default="meticulous-ml<0.1",
+        help="what pip installs as the original meticulous-ml (default: %(default)s)",
+    )
+    given = parser.parse_args()
+    python = Path(os.path.abspath(given.python)) if given.python else None
+    options = Options(given.quick, given.comparisons, python, given.original)
+    suite = importlib.import_module(f"benchmarks.{given.suite}")
+    started = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"[{time.monotonic() - started:5.0f} s] {what}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="meticulous-benchmark.") as scratch:
+        try:
+            rows = suite.measure(options, Path(scratch).resolve(), say)
+        except (MeasurementError, NotAvailableError) as error:
+            print(f"Could not measure: {error}", file=sys.stderr)
+            return 1
+    facts = _machine()
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    print()
+    print(markdown(rows))
+    if given.json:
+        content = {"suite": given.suite, "quick": given.quick, "machine": facts}
+        content["rows"] = [row.as_json() for row in rows]
+        given.json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _machine() -> dict[str, object]:
+    """Return what a reader has to know to judge the figures."""
+    git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False)
+    return {
+        "Python": platform.python_version(),
+        "git": git.stdout.strip().removeprefix("git version "),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The command as a real process: piped, or on a terminal of its own."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _neutral_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TZ", "UTC")
+    return
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `meticulous WORDS...` in `tmp_path`, its output piped."""
+
+    def run(*words: str, cwd: Path = tmp_path, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "meticulous", *words],
+            cwd=cwd,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that runs `meticulous WORDS...` on a terminal and returns the screen."""
+
+    def run(*words: str, columns: int = 80, cwd: Path = tmp_path, **env: str) -> str:
+        controller, terminal = os.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        try:
+            with subprocess.Popen(
+                [sys.executable, "-m", "meticulous", *words],
+                cwd=cwd,
+                env={**os.environ, **env},
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+            ) as process:
+                os.close(terminal)
+                output = b"".join(iter(lambda: _read(controller), b""))
+                assert process.wait(timeout=120) == 0, output.decode(errors="replace")
+        finally:
+            os.close(controller)
+        return output.decode().replace("\r\n", "\n")
+
+    return run
+
+
+def _read(controller: int) -> bytes:
+    try:
+        return os.read(controller, 65536)
+    except OSError as error:
+        if error.errno != errno.EIO:  # how Linux says that the last user of a terminal has gone
+            raise
+        return b""

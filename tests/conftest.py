@@ -1,0 +1,114 @@
+"""The seal around the tests: their own home, no git configuration of the developer, fixed identity."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Tester",
+    "GIT_AUTHOR_EMAIL": "tester@example.org",
+    "GIT_COMMITTER_NAME": "Tester",
+    "GIT_COMMITTER_EMAIL": "tester@example.org",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_EDITOR": "false",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+
+@pytest.fixture(autouse=True)
+def _sealed_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    """Give every test an empty home and cache, and no trace of an outer recording."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "METICULOUS_", "SLURM_")) or name == "PYTHONUNBUFFERED":
+            monkeypatch.delenv(name)
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+
+
+class Repository:
+    """A real git repository in a temporary folder, with the few verbs the tests need."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def git(self, *words: str, check: bool = True, cwd: Path | None = None) -> str:
+        """Run git in this repository and return what it printed."""
+        done = subprocess.run(
+            ["git", *words],
+            cwd=cwd or self.directory,
+            check=check,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return done.stdout
+
+    def write(self, name: str, text: str = "") -> Path:
+        """Write a file (and its folders) without telling git."""
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def commit(self, files: Mapping[str, str] | None = None, message: str = "a change") -> str:
+        """Write the files, commit everything, return the sha."""
+        for name, text in (files or {}).items():
+            self.write(name, text)
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
+        return self.head
+
+    @property
+    def head(self) -> str:
+        """The sha of the current commit."""
+        return self.git("rev-parse", "HEAD").strip()
+
+    def python(
+        self,
+        *words: str,
+        check: bool = False,
+        env: Mapping[str, str] | None = None,
+        **options: object,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the tests' Python in this repository, output captured as text."""
+        settings: dict[str, object] = {"capture_output": True, "text": True, "timeout": 120}
+        settings.update(options)
+        return subprocess.run(  # type: ignore[call-overload]
+            [sys.executable, *words],
+            cwd=self.directory,
+            check=check,
+            env={**os.environ, **(env or {})},
+            **settings,
+        )
+
+
+@pytest.fixture
+def make_repository(tmp_path: Path) -> Callable[..., Repository]:
+    """Return a function that makes a repository; by default with one commit."""
+
+    def make(name: str = "project", *init_options: str, commit: bool = True) -> Repository:
+        repository = Repository(tmp_path / name)
+        repository.git("init", "-q", "-b", "main", *init_options)
+        if commit:
+            repository.commit({"README": "a project\n"}, "first commit")
+        return repository
+
+    return make
+
+
+@pytest.fixture
+def repository(make_repository: Callable[..., Repository]) -> Repository:
+    """A repository with one commit."""
+    return make_repository()
