@@ -1,4 +1,4 @@
-"""The seal around the tests: their own home, no git configuration of the developer, fixed identity."""
+"""The seal around the tests: their own home and identity, no git configuration of the developer."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ class Repository:
             ["git", *words],
             cwd=cwd or self.directory,
             check=check,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
         )
         return done.stdout

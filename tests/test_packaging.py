@@ -12,6 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "meticulous").rglob("*.py"))
+MODULES = [
+    path
+    for path in SOURCES
+    if (path.parent / "__init__.py").exists() and path.name != "__main__.py"
+]
 
 
 def module_name(path: Path) -> str:
@@ -19,9 +24,7 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize(
-    "module", [module_name(path) for path in SOURCES if path.name != "__main__.py"]
-)
+@pytest.mark.parametrize("module", map(module_name, MODULES))
 def test_every_module_can_be_imported_first_without_a_warning(module, tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import {module}"],

@@ -391,7 +391,7 @@ def test_quickstart_records_lists_shows_refuses_and_leaves_commands_that_work(qu
     clean = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
     pasted = subprocess.run(["sh", "-e"], input=commands, env=clean, capture_output=True, text=True)
     assert pasted.returncode == 0, pasted.stderr
-    assert (project / "experiments" / "6" / "STATUS").read_text().startswith("SUCCESS")
+    assert (project / "experiments" / "7" / "STATUS").read_text().startswith("SUCCESS")
 
 
 def test_quickstart_shows_colour_on_a_terminal_and_says_when_git_is_missing(quickstart, machine):

@@ -40,7 +40,7 @@ def write_record(
         minutes: When it started, after `FIRST_START`.
         args: Content of args.json.
         default_args: Content of default_args.json.
-        metadata: Changes to metadata.json; None removes a key.
+        metadata: Changes to metadata.json; `...` removes a key.
         **files: Further files, with or without `.json`.
     """
     start = FIRST_START + timedelta(minutes=minutes)
@@ -68,7 +68,6 @@ def write_record(
         "signal": None,
         **(metadata or {}),
     }
-    names = {name if name in ("STATUS",) or "." in name else f"{name}.json": name for name in files}
     return write_files(
         experiments / experiment_id,
         {
@@ -78,7 +77,7 @@ def write_record(
             if default_args is None
             else default_args,
             "metadata.json": {key: value for key, value in facts.items() if value is not ...},
-            **{file: files[name] for file, name in names.items()},
+            **{_file_name(name): content for name, content in files.items()},
         },
     )
 
@@ -101,6 +100,10 @@ def write_original_record(experiments: Path, experiment_id: str, **files: Any) -
             },
             "stdout": "Train epoch 1\n",
             "stderr": "",
-            **{name if name == "STATUS" else f"{name}.json": files[name] for name in files},
+            **{_file_name(name): content for name, content in files.items()},
         },
     )
+
+
+def _file_name(name: str) -> str:
+    return name if name == "STATUS" or "." in name else f"{name}.json"

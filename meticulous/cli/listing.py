@@ -211,7 +211,7 @@ def _folded(
     title: str, rows: list[dict[str, Any]], telling: list[dict[str, Any]], style: str
 ) -> list[Column]:
     cells = [
-        pairs_text({name: row[name] for name in row if name in names}, short=True) or ABSENT
+        pairs_text({name: row[name] for name in row if name in names}) or ABSENT
         for row, names in zip(rows, telling, strict=True)
     ]
     return [Column(title, cells, style=style, flexible=True)] if any(telling) else []
@@ -225,8 +225,8 @@ def _details(records: Sequence[Record]) -> list[Text]:
         tags = f"[{', '.join(record.tags)}]" if record.tags else ""
         about = f"{record.description} {tags}".strip()
         lines = (
-            Text(pairs_text(changed, short=True), "cyan"),
-            Text(pairs_text(record.summary, short=True)),
+            Text(pairs_text(changed), "cyan"),
+            Text(pairs_text(record.summary)),
             Text(visible(about), "dim"),
         )
         details.append(Text("\n").join(line for line in lines if line))

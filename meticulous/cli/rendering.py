@@ -57,7 +57,7 @@ def print_json(value: Any) -> None:
 def print_remark(console: Console, text: str) -> None:
     """Print what is not data: below it on a terminal, on standard error when the data is piped."""
     if console.is_terminal:
-        console.print(Text(text, style="dim"))
+        console.print(Text(f"\n{text}", style="dim"))
     else:
         click.echo(text, err=True)
 

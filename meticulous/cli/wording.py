@@ -102,10 +102,14 @@ def age_text(moment: datetime, now: datetime) -> str:
     return "just now"
 
 
-def pairs_text(values: dict[str, Any], short: bool = False) -> str:
-    """Return names and values as `name=value`, separated by spaces."""
-    text = short_value if short else value_text
-    return " ".join(f"{visible(name)}={text(value)}" for name, value in values.items())
+def pairs_text(values: dict[str, Any]) -> str:
+    """Return names and shortened values as `name=value`, separated by spaces."""
+    return " ".join(f"{visible(name)}={_as_word(value)}" for name, value in values.items())
+
+
+def _as_word(value: Any) -> str:
+    text = short_value(value)
+    return f'"{text}"' if isinstance(value, str) and " " in text and text[0] != "'" else text
 
 
 def count_text(count: int, noun: str) -> str:

@@ -58,20 +58,24 @@ def write_atomically(path: str, data: bytes) -> None:
         raise
 
 
-def overwrite(path: str, data: bytes) -> None:
-    """Write over the beginning of an existing small file, without asking for new space.
+def write_even_on_a_full_disk(path: str, data: bytes) -> None:
+    """Replace an existing file of a few bytes, in its own block when there is no room for another.
 
-    What the file held beyond `data` becomes line feeds. Not atomic: the last resort.
+    On a full disk the replacement is not atomic, holds at most 512 bytes of `data`, and line feeds
+    fill up to the length of what was there.
 
     Raises:
-        OSError: The file is not there, or not even this is possible.
+        OSError: Not even this is possible.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        size = os.fstat(descriptor).st_size
-        os.pwrite(descriptor, data.ljust(size, b"\n"), 0)
-    finally:
-        os.close(descriptor)
+        write_atomically(path, data)
+    except OSError:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            os.pwrite(descriptor, data[:512].ljust(size, b"\n"), 0)
+        finally:
+            os.close(descriptor)
 
 
 def open_lines(path: str) -> int:

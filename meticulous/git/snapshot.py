@@ -54,8 +54,10 @@ _SETTINGS = (
 )
 
 
-def take_snapshot(state: CodeState) -> str:
+def take_snapshot(state: CodeState) -> str | None:
     """Keep the working tree as a commit whose parent is `state.commit`; return its sha.
+
+    Where the working tree is what `state.commit` holds, there is nothing to keep: None.
 
     It holds all tracked changes, staged or not, all untracked files that are not ignored, and the
     main script even if it is ignored. Branch, index, stash, working tree and hooks are not
@@ -79,6 +81,8 @@ def take_snapshot(state: CodeState) -> str:
             paths = b"".join(os.fsencode(path) + b"\0" for path in new)
             repository.ask("update-index", "--add", "--remove", "-z", "--stdin", feed=paths)
         tree = repository.ask("write-tree").strip().decode("ascii")
+        if tree == repository.ask("rev-parse", f"{state.commit}^{{tree}}").strip().decode("ascii"):
+            return None
         sha = _commit(repository, state.commit, tree)
         repository.ask("update-ref", SNAPSHOTS + sha, sha)
         return sha

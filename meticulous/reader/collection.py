@@ -127,7 +127,7 @@ def _given(directory: str) -> str:
             f"{directory} is one experiment, not a folder of experiments. "
             f"`meticulous show {directory}` shows it."
         )
-    inner = os.path.join(directory, USUAL_NAME)
+    inner = os.path.normpath(os.path.join(directory, USUAL_NAME))
     return inner if _holds_records(inner) else directory
 
 

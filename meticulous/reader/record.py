@@ -30,7 +30,7 @@ class Record:
         cause: What is known about why an experiment is LOST; None for all others.
         start: When it began, None when unknown. Times carry their offset from UTC; where the
             record has none, as in old ones, the present time zone of the reader is assumed.
-        end: When it ended; None while it runs, and when it is lost.
+        end: When it ended; None while it runs, and when nobody saw its end.
         duration: Seconds it took or has taken so far; for a lost one until its last sign of life.
             None when unknown.
         heartbeat: When STATUS was last touched, None when there is none.

@@ -45,7 +45,6 @@ from datetime import datetime
 from typing import Any
 
 from meticulous.folder import layout
-from meticulous.folder.plain import plain
 from meticulous.folder.writing import write_atomically
 from meticulous.recorder import hardware
 from meticulous.recorder.packages import (
@@ -54,6 +53,7 @@ from meticulous.recorder.packages import (
     installed_packages,
     requirements,
 )
+from meticulous.recorder.secrets import Gate
 from meticulous.recorder.surroundings import WANTED
 from meticulous.recorder.variables import SCHEDULERS, VARIABLE_PREFIXES, VARIABLES
 
@@ -90,11 +90,12 @@ def describe(request: Mapping[str, Any], part_seconds: float | None = None) -> N
         part_seconds: When to give up a part; only for the main thread of a process that is ours.
     """
     directory = request["directory"]
-    environment = collect(request, part_seconds)
+    # The recorded process has cleaned its own facts; what was found here may hold secrets too.
+    environment = Gate().clean(collect(request, part_seconds))
     files = {
         layout.REQUIREMENTS: _requirements(environment).encode("utf-8", "backslashreplace"),
         # The last one: where it is, the other is too.
-        layout.ENVIRONMENT: _render(plain(environment)).encode(),
+        layout.ENVIRONMENT: _render(environment).encode(),
     }
     with contextlib.suppress(OSError):
         _write(directory, files)

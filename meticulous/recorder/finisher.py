@@ -6,14 +6,15 @@ input. It loads nothing but the standard library, so that it is done within mill
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 
 from meticulous.folder.layout import METADATA, STATUS, Layout
 from meticulous.folder.status import encode_status
-from meticulous.folder.writing import write_atomically
-from meticulous.recorder.ending import by_exit_code
+from meticulous.folder.writing import write_atomically, write_even_on_a_full_disk
+from meticulous.recorder.ending import Ending, by_exit_code
 
 
 def main(directory: str, reason: str = "") -> None:
@@ -31,13 +32,20 @@ def main(directory: str, reason: str = "") -> None:
         return
     ending = by_exit_code(given[0])
     paths = Layout(directory)
-    with open(paths.path(METADATA), encoding="utf-8") as file:
+    # Metadata that cannot be completed must not keep STATUS from telling how it ended.
+    with contextlib.suppress(OSError, ValueError):
+        _complete_metadata(paths.path(METADATA), ending)
+    data = encode_status(ending.status, f"{ending.reason}\n{reason}")
+    write_even_on_a_full_disk(paths.path(STATUS), data)
+
+
+def _complete_metadata(path: str, ending: Ending) -> None:
+    with open(path, encoding="utf-8") as file:
         metadata = json.load(file)
     metadata["exit-code"] = ending.exit_code
     metadata["attempts"][-1].update({"exit-code": ending.exit_code, "status": ending.status})
     text = json.dumps(metadata, indent=4, ensure_ascii=False) + "\n"
-    write_atomically(paths.path(METADATA), text.encode("utf-8", "backslashreplace"))
-    write_atomically(paths.path(STATUS), encode_status(ending.status, f"{ending.reason}\n{reason}"))
+    write_atomically(path, text.encode("utf-8", "backslashreplace"))
 
 
 if __name__ == "__main__":

@@ -281,8 +281,8 @@ def _address(remote: str) -> str:
 
 def _checked(name: str, address: str) -> str:
     line = f"{name} @ {address}"
-    # One that pip does not understand would make it refuse the whole file.
-    usable = _NAME.fullmatch(name) and re.fullmatch(r"[!-~]+", address)
+    # One that pip does not understand, or with "<redacted>" in it, would spoil the whole file.
+    usable = _NAME.fullmatch(name) and re.fullmatch(r"[!-;=?-~]+", address)
     return line if usable else _comment(f"{line} cannot be installed as recorded")
 
 

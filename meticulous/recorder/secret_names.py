@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a table that is written as prose."""
+    return frozenset(text.split())
+
+
 STEMS = ("pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "pin")
 """A name without any of these holds no secret; asking for them is faster than splitting names."""
 
-STRONG = frozenset(
+STRONG = words_of(
     "password passwords passwd passphrase passphrases passcode secret secrets credential "
     "credentials creds bearer apikey apikeys accesskey authkey authtoken accesstoken apitoken "
-    "privatekey secretkey clientsecret authorization".split()
+    "privatekey secretkey clientsecret authorization"
 )
 """Words that make a name secret wherever they stand in it."""
 
-KEYS = frozenset(
+KEYS = words_of(
     "api access private secret auth encryption decryption encrypt signing ssh master account "
-    "license session deploy webhook gpg rsa hmac subscription".split()
+    "license session deploy webhook gpg rsa hmac subscription"
 )
-"""What makes a "key" that follows it a secret; the keys of attention, sorting and dicts are none."""
+"""What makes a "key" that follows it a secret; keys of attention or of a sort order are none."""
 
-UNITS = frozenset(
+UNITS = words_of(
     "pad padding eos bos sos eot eod bot cls sep separator mask masked unk unknown special start "
     "begin end stop first last next prev previous current blank null empty dummy placeholder max "
     "min num n k top total avg mean per each single multi in out input output source target src "
@@ -27,17 +33,17 @@ UNITS = frozenset(
     "sink prompt response completion context memory state action reward think thinking tool bad "
     "good forced suppress newline space cost loss budget limit time seconds ms dist distill "
     "distillation sample scene instance label entity answer question lang language a the of by "
-    "no".split()
+    "no"
 )
 """What makes a "token" that follows it a unit of text or its cost."""
 
-PASSES = frozenset("db database user admin root smtp mail email ftp ssh mysql redis proxy".split())
-PINS = frozenset("user card security sim account login".split())
-PLURAL_TOKENS = frozenset("access api auth refresh session secret".split())
+PASSES = words_of("db database user admin root smtp mail email ftp ssh mysql redis proxy")
+PINS = words_of("user card security sim account login")
+PLURAL_TOKENS = words_of("access api auth refresh session secret")
 
-ASIDES = frozenset(
+ASIDES = words_of(
     "file files filename path paths dir directory folder length len size count policy env "
-    "variable field column prompt min max".split()
+    "variable field column prompt min max"
 )
 """Last words of names that speak about a secret without holding it, such as `password_file`."""
 
@@ -75,11 +81,12 @@ def split_words(name: str) -> list[str]:
         if not letter.isalpha():
             words.append(name[start:place])
             start = place + 1
-        elif letter.isupper() and place > start:
-            # A capital begins a word after a small letter, and before one: "apiKey", "APIKey".
-            if not name[place - 1].isupper() or name[place + 1 : place + 2].islower():
-                words.append(name[start:place])
-                start = place
+        # A capital begins a word after a small letter, and before one: "apiKey", "APIKey".
+        elif letter.isupper() and not (
+            name[place - 1 : place].isupper() and not name[place + 1 : place + 2].islower()
+        ):
+            words.append(name[start:place])
+            start = place
     words.append(name[start:])
     return [word.lower() for word in words if word]
 
@@ -89,7 +96,8 @@ def _judge(words: list[str]) -> int:
         return 0
     if not STRONG.isdisjoint(words):
         return STRONG_WORD
-    for before, word in zip(words, words[1:], strict=False):
+    for place in range(1, len(words)):
+        before, word = words[place - 1], words[place]
         if word in ("key", "keys") and before in KEYS:
             return STRONG_WORD
         if before == "pass" and word in ("word", "words", "phrase", "code"):

@@ -16,35 +16,24 @@ Span = tuple[int, int, str]
 """A part of a text, from its start up to its end, and what to put there."""
 
 PREFIXES = (
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "sk-",
-    "sk_live_",
-    "rk_live_",
-    "hf_",
-    "AKIA",
-    "ASIA",
-    "xox",
-    "AIza",
-    "eyJ",
-    "npm_",
-    "pypi-",
-    "-----BEGIN ",
+    ("_", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_", "_live_")),
+    ("-", ("sk-", "glpat-", "xox", "pypi-", "-----BEGIN ")),
+    (".", ("eyJ",)),
+    ("A", ("AKIA", "ASIA", "AIza")),
 )
+"""How tokens begin, after a character that they hold: most texts are passed by looking for four."""
+
+SHORTEST_TOKEN = 14
+"""Characters of the shortest token that is recognised."""
 
 # Lengths are below those in use today. "sk-" also ends words such as "task-" and begins names such
 # as "sk-learn-forest": what follows must be one long run, or a word of the services that use it.
-_TOKEN = r"""(?<![A-Za-z0-9])(?:
+_SHAPES = r"""(?<![A-Za-z0-9])(?:
     gh[oprsu]_[A-Za-z0-9]{20,}
   | github_pat_\w{20,}
   | glpat-[\w-]{16,}
   | sk-(?:ant|proj|svcacct|admin|or)-[\w-]{16,}
-  | sk-(?:[\w-]*-)?[A-Za-z0-9]{20}[\w-]*
+  | sk-(?:[\w-]{0,40}-)?[A-Za-z0-9]{20}[\w-]*
   | [sr]k_live_[A-Za-z0-9]{16,}
   | hf_[A-Za-z0-9]{20,}
   | A[KS]IA[A-Z0-9]{16}
@@ -57,8 +46,8 @@ _TOKEN = r"""(?<![A-Za-z0-9])(?:
     (?:.*?-----END\ (?:[A-Z0-9]+\ )*PRIVATE\ KEY(?:\ BLOCK)?----- | .*)"""
 
 # The second form is a password with an unescaped "/": what follows the colon is no port.
-_URL = r"""([A-Za-z][A-Za-z0-9+.-]*)://
-    ([^\s/?\#"'<>\\]* | [^\s/?\#@:"'<>\\]*:(?!\d*(?:[/?\#]))[^\s@"'<>\\]+)@"""
+_URL = r"""(?<=[A-Za-z0-9+.-])://
+    ([^\s/?\#"'<>\\]* | [^\s/?\#@:"'<>\\]*:(?!\d*(?:[/?\#,;)\]]|$))[^\s@"'<>\\]{1,200})@"""
 
 _PARAMETER = r"""[?&;\#]([\w.~%\[\]-]+)=([^\s&;\#"'<>\\]+)"""
 
@@ -90,16 +79,16 @@ def secret_spans(text: str, is_secret: Callable[[str], bool] = looks_secret) -> 
         is_secret: decides about the parameters of URLs by their names.
     """
     spans: list[Span] = []
-    if any(prefix in text and _begins_a_word(prefix, text) for prefix in PREFIXES):
-        spans += [(*match.span(), MARKER) for match in _compiled(_TOKEN).finditer(text)]
+    if len(text) >= SHORTEST_TOKEN and _may_hold_token(text):
+        spans += [(*match.span(), MARKER) for match in _compiled(_SHAPES).finditer(text)]
     if "://" in text and "@" in text:
         for match in _compiled(_URL).finditer(text):
-            user, colon, _ = match[2].partition(":")
-            keeps_user = match[1].lower().endswith("ssh") and user != ""
-            if keeps_user and colon:
-                spans.append((match.start(2) + len(user), match.end(2), ""))
-            elif not keeps_user:
-                spans.append((match.start(2), match.end(), ""))
+            user, colon, _ = match[1].partition(":")
+            scheme = text[max(0, match.start() - 7) : match.start()].lower()
+            if not user or not scheme.endswith(("ssh", "ssh+git")):
+                spans.append((match.start(1), match.end(), ""))
+            elif colon:
+                spans.append((match.start(1) + len(user), match.end(1), ""))
     if "=" in text and ("?" in text or "#" in text or "&" in text):
         for match in _compiled(_PARAMETER).finditer(text):
             if is_secret(match[1]) or split_words(match[1])[-1:] in (["sig"], ["signature"]):
@@ -110,7 +99,17 @@ def secret_spans(text: str, is_secret: Callable[[str], bool] = looks_secret) -> 
     return spans
 
 
+def _may_hold_token(text: str) -> bool:
+    for character, prefixes in PREFIXES:
+        if character in text:
+            for prefix in prefixes:
+                if prefix in text and (prefix != "sk-" or _begins_a_word(prefix, text)):
+                    return True
+    return False
+
+
 def _begins_a_word(prefix: str, text: str) -> bool:
+    """Say whether `prefix` is more than the end of a word, as in "task-1"."""
     place = text.find(prefix)
     while place > 0 and text[place - 1].isalnum():
         place = text.find(prefix, place + 1)
@@ -121,12 +120,13 @@ def url_passwords(text: str) -> Iterator[str]:
     """Yield the passwords of the URLs in `text`."""
     if "://" in text and "@" in text:
         for match in _compiled(_URL).finditer(text):
-            password = match[2].partition(":")[2]
+            password = match[1].partition(":")[2]
             if password:
                 yield password
 
 
-_ASSIGNMENT = r"""([\w.-]*\w)["']?\s*[=:]\s*(?:"([^"]*)"|'([^']*)'|([^\s"'&,;}\])<>]+))"""
+_NAME = r"""([\w.-]{1,64})["']?\s{0,4}\Z"""
+_VALUE = r"""\s{0,4}(?: \\*"([^"]*) | \\*'([^']*) | ([^\s"'&;]+))"""
 
 
 def assigned_spans(word: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
@@ -134,16 +134,25 @@ def assigned_spans(word: str, is_secret: Callable[[str], bool]) -> Iterator[tupl
 
     Such as `API_KEY=xyz` in a shell command or `"password": "xyz"` in JSON.
     """
-    place = 0
-    while match := _compiled(_ASSIGNMENT).search(word, place):
-        if is_secret(match[1]):
-            start, end = match.span(match.lastindex or 4)
+    place = -1
+    while (place := _next_assignment(word, place + 1)) >= 0:
+        name = _compiled(_NAME).search(word, max(0, place - 70), place)
+        if name is None or not is_secret(name[1]):
+            continue
+        value = _compiled(_VALUE).match(word, place + 1)
+        if value is not None:
+            start, end = value.span(value.lastindex or 0)
+            is_header = word[place] == ":"
+            if name.start() == 0 and (is_header or ("?" not in word and word.split() == [word])):
+                end = len(word)
             if end > start and word[start:end] != MARKER:
                 yield start, end
-            place = match.end()
-        else:
-            # The value may be an assignment itself: --env=API_KEY=xyz
-            place = match.end(1)
+            place = end - 1
+
+
+def _next_assignment(word: str, start: int) -> int:
+    equals, colon = word.find("=", start), word.find(":", start)
+    return max(equals, colon) if min(equals, colon) < 0 else min(equals, colon)
 
 
 def replace_spans(text: str, spans: list[Span]) -> str:
@@ -159,7 +168,7 @@ def replace_spans(text: str, spans: list[Span]) -> str:
             merged[-1] = (merged[-1][0], end, replacement)
         else:
             merged.append((start, end, replacement))
-    pieces = []
+    pieces: list[str] = []
     place = 0
     for start, end, replacement in merged:
         pieces += (text[place:start], replacement)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 
 from meticulous.folder.plain import plain
-from meticulous.recorder.secret_names import STRONG_WORD, looks_secret, secrecy, split_words
+from meticulous.recorder.secret_names import (
+    STRONG_WORD,
+    looks_secret,
+    secrecy,
+    split_words,
+    words_of,
+)
 from meticulous.recorder.secret_shapes import (
     MARKER,
     Span,
@@ -28,19 +34,22 @@ VARIABLE = "METICULOUS_SECRETS"
 SHORTEST = 8
 """Characters; a shorter secret is redacted under its name, but not searched for elsewhere."""
 
-COMMON = frozenset(
+REMEMBERED_NAMES = 10_000
+"""Names whose judgement is kept; a program may make up new ones without end."""
+
+COMMON = words_of(
     "anonymous changeme changeit default disabled enabled external internal keychain keyring "
-    "localhost password passphrase postgres postgresql redacted required optional undefined "
-    "username unlimited username administrator test-token testtest password1 password123".split()
+    "localhost password passphrase postgres postgresql required optional undefined username "
+    "unlimited administrator password1 password123"
 )
 """Values that stand under secret names and in many other places, where they are no secret."""
 
-SWITCHES = frozenset(
-    "use no with without has have enable disable skip is show ask require need check save".split()
+SWITCHES = words_of(
+    "use no with without has have enable disable skip is show ask require need check save"
 )
 """First words of options that are on or off; the word after them is not their value."""
 
-PLURALS = frozenset("passwords secrets credentials creds keys tokens apikeys passphrases".split())
+PLURALS = words_of("passwords secrets credentials creds keys tokens apikeys passphrases")
 
 
 class Gate:
@@ -58,7 +67,7 @@ class Gate:
             name. The variable `METICULOUS_SECRETS` adds more.
     """
 
-    __slots__ = ("_extra", "_judged", "_values")
+    __slots__ = ("_extra", "_judged", "_names", "_numbers", "_values")
 
     def __init__(
         self, environ: Mapping[str, str] | None = None, extra_names: Iterable[str] = ()
@@ -67,7 +76,9 @@ class Gate:
         names = [*extra_names, *environ.get(VARIABLE, "").split(",")]
         self._extra = {name.strip().lower(): split_words(name) for name in names if name.strip()}
         self._judged: dict[str, int] = {VARIABLE: 0}
+        self._names: dict[str, tuple[str, int]] = {}
         self._values: tuple[str, ...] = ()
+        self._numbers: frozenset[int] = frozenset()
         for name, value in environ.items():
             if len(value) < SHORTEST:
                 continue
@@ -125,7 +136,7 @@ class Gate:
         level = self._judged.get(name)
         if level is None:
             level = STRONG_WORD if self._extra and self._is_extra(name) else secrecy(name)
-            if len(self._judged) > 10_000:  # names of entries are without limit
+            if len(self._judged) > REMEMBERED_NAMES:
                 self._judged.clear()
                 self._judged[VARIABLE] = 0
             self._judged[name] = level
@@ -149,7 +160,7 @@ class Gate:
             if level and isinstance(value.get("__bytes__"), str):
                 self._remember(_decoded(value["__bytes__"]).decode("utf-8", "replace"))
             for name, item in value.items():
-                if name != "__type__":
+                if name != "__type__" or "__repr__" not in value:  # of an object nothing knows
                     self._collect(item, max(level, self._secrecy(name)))
         elif isinstance(value, list):
             for item in value:
@@ -170,30 +181,29 @@ class Gate:
         known = set(self._values)
         known.update(form for form in _forms(value) if len(form) >= SHORTEST and form not in MARKER)
         self._values = tuple(sorted(known))
+        self._names.clear()
+        if value.isdecimal() and len(value) < 20:
+            self._numbers |= {int(value)}
 
     def _secret_parts(self, words: list[str]) -> Iterator[tuple[int, int, int]]:
         """Yield the secret parts of a command line: number of the word, start, end."""
-        owner = ""
+        owner: list[str] = []
         for place, word in enumerate(words):
-            option = word.startswith("-") and word.lstrip("-") != ""
-            if owner and not option:
-                if word and word != MARKER:
-                    yield place, 0, len(word)
-                if split_words(owner)[-1:] and split_words(owner)[-1] in PLURALS:
-                    continue
-                owner = ""
-                continue
-            owner = ""
             name, equals, value = word.lstrip("-").partition("=")
-            if not equals:
-                if option and self._is_secret(name) and split_words(name)[0] not in SWITCHES:
-                    owner = name
-                    continue
-            elif option and self._is_secret(name):
+            is_option = word.startswith("-") and name != ""
+            if owner and not is_option and name:
+                if word != MARKER:
+                    yield place, 0, len(word)
+                owner = owner if owner[-1] in PLURALS else []
+                continue
+            owner = []
+            if is_option and self._is_secret(name):
                 if value and value != MARKER:
                     yield place, len(word) - len(value), len(word)
-                continue
-            if equals or ":" in word:
+                elif not equals:
+                    owner = split_words(name) or [name]
+                    owner = [] if owner[0] in SWITCHES else owner
+            elif "=" in word or ":" in word:
                 for start, end in assigned_spans(word, self._is_secret):
                     yield place, start, end
 
@@ -214,24 +224,31 @@ class Gate:
             return self._clean_entries(value, 0)
         if kind is list:
             return [self._clean(item) for item in value]
-        if kind is int and self._values and str(value) in self._values:
-            return MARKER
-        return value
+        return MARKER if kind is int and value in self._numbers else value
 
     def _clean_entries(self, mapping: dict[str, Any], level: int) -> dict[str, Any]:
         if len(mapping) == 1 and isinstance(mapping.get("__bytes__"), str):
             return self._clean_bytes(mapping, level)
         result: dict[str, Any] = {}
         for key, item in mapping.items():
-            name = self.clean_text(key)
+            name, inner = self._names.get(key) or self._clean_name(key)
             if name != key or name in result:
                 name = _free_name(name, result, mapping)
-            inner = max(level, self._secrecy(key))
-            if inner and name != "__type__":
-                result[name] = self._redact(item, inner)
+            if (level or inner) and not (name == "__type__" and "__repr__" in mapping):
+                result[name] = self._redact(item, max(level, inner))
+            elif type(item) is float:
+                result[name] = item
             else:
                 result[name] = self._clean(item)
         return result
+
+    def _clean_name(self, key: str) -> tuple[str, int]:
+        if len(self._names) > REMEMBERED_NAMES:
+            self._names.clear()
+        name = self.clean_text(key)
+        # What is left of a name may look secret too: then a second look must find nothing new.
+        found = self._names[key] = name, max(self._secrecy(key), self._secrecy(name))
+        return found
 
     def _clean_bytes(self, mapping: dict[str, Any], level: int) -> dict[str, Any]:
         encoded = mapping["__bytes__"]
@@ -277,6 +294,8 @@ def _forms(value: str) -> Iterator[str]:
     """Yield a secret as it may appear: as it is, quoted for Python, JSON, a shell or a URL."""
     yield value
     yield value.strip()
+    if len(value) > 10_000:
+        return
     if value.isascii() and value.replace("-", "").replace("_", "").isalnum():
         return
     yield plain(value)
@@ -285,7 +304,9 @@ def _forms(value: str) -> Iterator[str]:
     yield value.replace("'", "'\"'\"'")
     for safe in ("-._~", "-._~/"):
         yield "".join(
-            letter if letter.isascii() and letter.isalnum() or letter in safe else _percent(letter)
+            letter
+            if (letter.isascii() and letter.isalnum()) or letter in safe
+            else _percent(letter)
             for letter in value
         )
 

@@ -25,13 +25,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from threading import Thread
-    from typing import Any, Protocol
+    from typing import Any
 
-    class Gate(Protocol):
-        """What stands before everything that is written about a run."""
-
-        def clean(self, value: Any, /) -> Any:
-            """Return `value` with every secret in it replaced."""
+    from meticulous.recorder.secrets import Gate
 
 
 FRESH_SECONDS = 60.0

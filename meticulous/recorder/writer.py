@@ -11,7 +11,12 @@ from meticulous.folder import clock, layout
 from meticulous.folder.encoding import encode_document, encode_line
 from meticulous.folder.plain import plain
 from meticulous.folder.status import encode_status
-from meticulous.folder.writing import append_line, open_lines, overwrite, write_atomically
+from meticulous.folder.writing import (
+    append_line,
+    open_lines,
+    write_atomically,
+    write_even_on_a_full_disk,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from meticulous.recorder.secrets import Gate
-
-_ROOM = 512
-"""Bytes that a file of a few bytes can grow to without another block, on any file system."""
 
 
 class RecordWriter:
@@ -80,12 +82,7 @@ class RecordWriter:
             OSError: The file could not be written.
         """
         data = encode_status(word, self.gate.clean_text(reason))
-        path = self.paths.path(layout.STATUS)
-        try:
-            write_atomically(path, data)
-        except OSError:
-            # On a full disk there is still room in the block that the file has already.
-            overwrite(path, data[:_ROOM])
+        write_even_on_a_full_disk(self.paths.path(layout.STATUS), data)
 
     def beat(self) -> None:
         """Touch STATUS, the heartbeat for readers on other hosts."""

@@ -34,11 +34,31 @@ class Extent:
     files: int
     """Tracked files of the large repository."""
     log_calls: int
-    log_rounds: int
+    """Calls of `log()` in a round."""
+    logs: int
+    """Rounds of them."""
+    memories: int
+    """Readings of each peak of memory."""
 
 
-FULL = Extent(starts=41, floods=9, lines=300_000, files=20_000, log_calls=100_000, log_rounds=9)
-QUICK = Extent(starts=5, floods=3, lines=30_000, files=1_000, log_calls=5_000, log_rounds=3)
+FULL = Extent(
+    starts=41,
+    floods=9,
+    lines=300_000,
+    files=20_000,
+    log_calls=10_000,
+    logs=61,
+    memories=5,
+)
+QUICK = Extent(
+    starts=3,
+    floods=2,
+    lines=20_000,
+    files=500,
+    log_calls=1_000,
+    logs=5,
+    memories=1,
+)
 
 
 @dataclass(frozen=True)

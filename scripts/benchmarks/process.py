@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import sys
 import tempfile
 import time
@@ -122,18 +123,18 @@ def interleave(
     actions: Mapping[str, Callable[[], Sample]],
     rounds: int,
 ) -> dict[str, list[Sample]]:
-    """Carry out every action once a round, each round beginning with another one.
+    """Carry out every action once a round, each round in another order.
 
-    So a machine that grows slower or faster meanwhile does it to all of them alike. One round
-    before the first warms caches and is thrown away.
+    So a machine that grows slower or faster meanwhile does it to all of them alike, and none
+    always follows the same other one. A round before the first warms caches and does not count.
     """
     names = list(actions)
     samples: dict[str, list[Sample]] = {name: [] for name in names}
     for name in names:
         actions[name]()
-    for number in range(rounds):
-        shift = number % len(names)
-        for name in names[shift:] + names[:shift]:
+    order = random.Random(rounds)
+    for _ in range(rounds):
+        for name in order.sample(names, len(names)):
             samples[name].append(actions[name]())
     return samples
 

@@ -68,6 +68,13 @@ def added(
     return Row(name, _duration(without), _duration(with_), figure, "ms", target)
 
 
+def added_at_best(name: str, without: Sequence[float], with_: Sequence[float]) -> Row:
+    """Return a row like `added` about the fastest of each: what an idle machine comes close to."""
+    best_without, best_with = min(without), min(with_)
+    figure = (best_with - best_without) * 1e3
+    return Row(name, _duration([best_without]), _duration([best_with]), figure, "ms")
+
+
 def alone(name: str, seconds: Sequence[float]) -> Row:
     """Return a row that tells one duration and compares it with nothing."""
     return Row(name, figure=statistics.median(seconds) * 1e3, unit="ms")

@@ -62,9 +62,9 @@ def test_questions_run_at_the_same_time(repository):
 
 
 def test_megabytes_in_both_directions_do_not_block(repository):
-    feed = b"HEAD:not-there\n" + b"HEAD\n" * 200_000
-    output = ask(str(repository.directory), "cat-file", "--batch-check", feed=feed)
-    assert output.count(b"\n") == 200_001
+    feed = repository.head.encode() + b"\n"
+    output = ask(str(repository.directory), "cat-file", "--batch-check", feed=feed * 50_000)
+    assert output.count(feed.strip()) == 50_000
 
 
 def test_a_megabyte_of_errors_does_not_block(repository, wrapped_git):
@@ -197,11 +197,8 @@ slow = {"subprocess", "typing", "dataclasses", "inspect", "pathlib", "tempfile",
         "git", "logging", "threading", "selectors", "shlex", "datetime"}
 print(sorted(slow & set(sys.modules)))
 """
-    done = repository.python("-S", "-E", "-c", program, env={"PYTHONPATH": ""}, check=False)
-    if done.returncode:  # -E hides PYTHONPATH, which finds the package when it is not installed
-        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        program = f"import sys; sys.path.insert(0, {root!r})\n{program}"
-        done = repository.python("-S", "-E", "-c", program)
+    # -S: what `site` loads for editable installs is not ours.
+    done = repository.python("-S", "-c", program)
     assert done.stdout == "[]\n", done.stderr
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,7 @@ def everything(repository):
             path = os.path.join(folder, name)
             if "/refs/meticulous/" not in path:
                 status = os.lstat(path)
-                data = b"" if os.path.islink(path) else open(path, "rb").read()  # noqa: SIM115
+                data = b"" if os.path.islink(path) else Path(path).read_bytes()
                 digest = hashlib.sha256(data).hexdigest()
                 facts[path] = (digest, status.st_mode, status.st_mtime_ns, status.st_ino)
     return facts
@@ -285,11 +286,10 @@ def test_other_forms_of_the_index(repository, setting):
 def test_without_an_index(repository):
     repository.commit({"a.py": "1"})
     (repository.directory / ".git" / "index").unlink()
-    state = state_of(repository)
-    sha = take_snapshot(state)
-    assert repository.git("rev-parse", f"{sha}^{{tree}}") == repository.git(
-        "rev-parse", "HEAD^{tree}"
-    )
+    repository.write("b.py", "2")
+    sha = take_snapshot(state_of(repository))
+    listed = repository.git("ls-tree", "--name-only", f"{sha}")
+    assert listed.split() == ["README", "a.py", "b.py"]
     assert not (repository.directory / ".git" / "index").exists()
 
 
@@ -373,7 +373,13 @@ def test_changes_inside_a_submodule_are_refused(repository, add_submodule):
         snapshot_of(repository)
     library.git("checkout", "-q", ".")
     library.write("untracked.py")
+    repository.write("changed.py")
     assert snapshot_of(repository)
+
+
+def test_a_tree_that_is_the_commits_needs_no_snapshot(repository):
+    assert snapshot_of(repository) is None
+    assert repository.git("for-each-ref", "refs/meticulous") == ""
 
 
 def test_an_untracked_script_in_another_repository_is_refused(repository, add_submodule):
@@ -483,6 +489,7 @@ except SnapshotError as error:
 
 def test_a_ref_that_cannot_be_written_is_refused_in_gits_words(repository):
     (repository.directory / ".git" / "refs" / "meticulous").write_text("in the way")
+    repository.write("README", "changed")
     with pytest.raises(SnapshotError, match=r"`git update-ref` failed and said: fatal"):
         snapshot_of(repository)
 

@@ -101,7 +101,8 @@ def test_the_command_line_lists_and_shows_real_runs(repository, experiments: Pat
         assert repository.python("train.py", "--lr", rate).returncode == 0
     (repository.directory / "deep" / "er").mkdir(parents=True)
     below = repository.directory / "deep" / "er"
-    done = repository.python("-m", "meticulous", "list", "--json", cwd=below)
+    words = [sys.executable, "-m", "meticulous", "list", "--json"]
+    done = subprocess.run(words, cwd=below, check=True, capture_output=True)
     assert [row["args"]["lr"] for row in json.loads(done.stdout)] == [0.1, 0.2]
     done = repository.python("-m", "meticulous", "show", "-1")
     assert (done.returncode, done.stderr) == (0, "")

@@ -135,6 +135,27 @@ def test_texts_that_are_no_unicode_are_valid_json(request_for):
     assert read(request)["python"]["path"] == ["/a\\udcff", "/b\\ud800"]
 
 
+def test_secrets_in_what_the_collector_finds_itself_are_redacted(
+    request_for, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("INDEX_PASSWORD", "correct-horse-battery")
+    site = tmp_path / "site-packages"
+    metadata = site / "lib-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Name: lib\nVersion: 1.0\n")
+    origin = {"url": "https://example.org/correct-horse-battery/lib.whl", "archive_info": {}}
+    (metadata / "direct_url.json").write_text(json.dumps(origin))
+    request = request_for()
+    request["search-path"] = [str(site)]
+    describe(request)
+    (package,) = read(request)["packages"]
+    assert package["archive"]["url"] == "https://example.org/<redacted>/lib.whl"
+    text = (Path(request["directory"]) / "requirements.txt").read_text()
+    assert text.splitlines()[2:] == [
+        "# lib @ https://example.org/<redacted>/lib.whl cannot be installed as recorded"
+    ]
+
+
 def test_each_package_has_a_line_of_its_own(request_for):
     request = request_for()
     describe(request)

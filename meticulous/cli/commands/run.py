@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import click
 
+_EXAMPLES = """\b
+Examples:
+  meticulous run -- python train.py --lr 0.2
+  meticulous run --tag baseline -- ./simulate.sh 3
+"""
+
 
 @click.command(
-    context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
+    context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]},
+    epilog=_EXAMPLES,
 )
 @click.option(
     "--project-directory",
@@ -43,16 +50,11 @@ import click
 def run(
     context: click.Context, /, command: tuple[str, ...], norecord: bool, **settings: object
 ) -> None:
-    r"""Record COMMAND, any program, without a change to it.
+    """Record COMMAND, any program, without a change to it.
 
     Of a Python program, the first command line that argparse reads supplies the arguments and
     their defaults; of any other, options and positionals are told apart by their dashes. Signals
     are passed on, and the exit code is the program's own.
-
-    \b
-    Examples:
-      meticulous run -- python train.py --lr 0.2
-      meticulous run --tag baseline -- ./simulate.sh 3
     """
     if norecord:
         from meticulous.recorder.program import replace_process
