@@ -28,10 +28,8 @@ def identify(pid: int) -> dict[str, Any]:
     `process-start-time` is in seconds since the boot on Linux and since the epoch elsewhere.
     Unknown facts are None.
     """
-    import socket
-
     return {
-        "host": socket.gethostname(),
+        "host": _host(),
         "pid": pid,
         "process-start-time": _start_time(pid),
         "boot-id": _boot_id(),
@@ -68,9 +66,8 @@ def has_rebooted(identity: Mapping[str, Any]) -> bool:
 
 
 def _host() -> str:
-    import socket
-
-    return socket.gethostname()
+    # The same as socket.gethostname(), whose module takes 3 ms to load.
+    return os.uname().nodename
 
 
 def _boot_id() -> str | None:

@@ -8,6 +8,7 @@ from meticulous.folder.plain import plain
 from meticulous.recorder.secret_names import (
     STRONG_WORD,
     looks_secret,
+    may_look_secret,
     secrecy,
     split_words,
     words_of,
@@ -203,7 +204,7 @@ class Gate:
                 elif not equals:
                     owner = split_words(name) or [name]
                     owner = [] if owner[0] in SWITCHES else owner
-            elif "=" in word or ":" in word:
+            elif ("=" in word or ":" in word) and (self._extra or may_look_secret(word)):
                 for start, end in assigned_spans(word, self._is_secret):
                     yield place, start, end
 

@@ -134,9 +134,14 @@ def test_overlapping_secrets_leave_no_rest():
 
 def test_entries_whose_names_become_equal_are_kept_apart():
     gate = gate_with("secret-one", "secret-two")
-    mapping = {"secret-one": 1, MARKER: 2, "secret-two": 3}
+    mapping = {"see secret-one": 0.1, "secret-one": 0.2, MARKER: 0.3, "secret-two": 0.4}
     cleaned = gate.clean(mapping)
-    assert cleaned == {f"{MARKER} (2)": 1, MARKER: 2, f"{MARKER} (3)": 3}
+    assert cleaned == {
+        f"see {MARKER}": 0.1,
+        f"{MARKER} (2)": 0.2,
+        MARKER: 0.3,
+        f"{MARKER} (3)": 0.4,
+    }
     assert gate.clean(cleaned) == cleaned
 
 
