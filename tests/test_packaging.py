@@ -24,7 +24,7 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("module", map(module_name, MODULES))
+@pytest.mark.parametrize("module", [module_name(path) for path in MODULES])
 def test_every_module_can_be_imported_first_without_a_warning(module, tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import {module}"],

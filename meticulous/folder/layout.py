@@ -38,6 +38,9 @@ TERMINALS_VARIABLE = "METICULOUS_TERMINALS"
 PYTHONPATH_VARIABLE = "METICULOUS_PYTHONPATH"
 """Environment variable that `meticulous run` sets: PYTHONPATH as it was, if it was set."""
 
+ENVIRONMENT_WANTED = ".environment-wanted"
+"""While the surroundings are described: further folders that want the same, one a line."""
+
 HANDED_OVER = ".handed-over.json"
 """While `meticulous run` records: what the program tells the recording process."""
 

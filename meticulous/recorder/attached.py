@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 
-from meticulous.folder import layout
+from meticulous.folder import layout, status
 from meticulous.folder.encoding import encode_document
 from meticulous.folder.plain import plain
 from meticulous.folder.writing import write_atomically
@@ -89,7 +89,7 @@ def attach(args: Any, default_args: Any, settings: dict[str, Any]) -> AttachedRe
         settings: `description` and `tags` of the experiment.
     """
     directory = os.environ.pop(layout.RUN_VARIABLE, None)
-    if directory is None or not _is_first(directory):
+    if directory is None or not _is_recorded_now(directory) or not _is_first(directory):
         return None
     facts = {
         "args": plain(args),
@@ -98,6 +98,15 @@ def attach(args: Any, default_args: Any, settings: dict[str, Any]) -> AttachedRe
         "tags": list(settings["tags"]),
     }
     return AttachedRecording(directory, facts)
+
+
+def _is_recorded_now(directory: str) -> bool:
+    """Say whether the run goes on; a child that outlived it may still have the variable."""
+    try:
+        with open(os.path.join(directory, layout.STATUS), "rb") as file:
+            return status.decode_status(file.read())[0] == status.RUNNING
+    except OSError:
+        return False
 
 
 def _is_first(directory: str) -> bool:

@@ -54,7 +54,6 @@ from meticulous.recorder.packages import (
     requirements,
 )
 from meticulous.recorder.secrets import Gate
-from meticulous.recorder.surroundings import WANTED
 from meticulous.recorder.variables import SCHEDULERS, VARIABLE_PREFIXES, VARIABLES
 
 PART_SECONDS = 60.0
@@ -99,7 +98,7 @@ def describe(request: Mapping[str, Any], part_seconds: float | None = None) -> N
     }
     with contextlib.suppress(OSError):
         _write(directory, files)
-        for other in _take_wishes(os.path.join(directory, WANTED)):
+        for other in _take_wishes(os.path.join(directory, layout.ENVIRONMENT_WANTED)):
             with contextlib.suppress(OSError):
                 _write(other, files)
 

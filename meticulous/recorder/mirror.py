@@ -15,24 +15,40 @@ class Mirror:
     The file is the truth and is written first; the mirror only remembers how far it has come.
     It may be called from several threads, one at a time: its user holds a lock.
 
+    A program may close descriptors it knows nothing of (making a daemon begins with that), and
+    their numbers may come to mean files of its own. So each is looked at before it is used.
+
     Args:
         source: Descriptor of the file, readable; what it holds already is not carried.
         target: Descriptor of where the output goes, or None when there is no such place.
     """
 
-    __slots__ = ("failure", "position", "source", "target", "was_truncated")
+    __slots__ = (
+        "_source_file",
+        "_target_file",
+        "failure",
+        "position",
+        "source",
+        "target",
+        "was_truncated",
+    )
 
     def __init__(self, source: int, target: int | None) -> None:
         self.source = source
         self.target = target
+        self._source_file = file_behind(source)
+        self._target_file = None if target is None else file_behind(target)
         self.position = os.fstat(source).st_size
         self.failure: OSError | None = None
-        """Why the target can take no more, such as a closed pipe; then nothing is carried."""
+        """Why the target can take no more, such as a closed pipe; then nothing is carried. It has no
+        `errno` if the program closed the target's descriptor itself."""
         self.was_truncated = False
         """Whether somebody emptied the file while it grew (`echo > /dev/stdout` does)."""
 
     def catch_up(self) -> int:
         """Carry everything that is new and return how many bytes that was."""
+        if not self.has_source:
+            return 0
         size = os.fstat(self.source).st_size
         if size < self.position:
             self.was_truncated = True
@@ -50,6 +66,9 @@ class Mirror:
         """Write to the target at once; a failure is kept in `failure`, not raised."""
         if self.target is None or self.failure is not None:
             return
+        if not self.has_target:
+            self.failure = OSError("the program has closed it")
+            return
         rest = memoryview(data)
         while rest:
             written, error = write_available(self.target, rest)
@@ -60,8 +79,33 @@ class Mirror:
                 self.failure = error
                 return
 
+    def redirect(self, descriptor: int) -> None:
+        """Have the target's descriptor mean the file that `descriptor` means."""
+        if self.target is not None:
+            os.dup2(descriptor, self.target, inheritable=False)
+            self._target_file = file_behind(self.target)
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the target's descriptor still means what it meant at the start."""
+        return self.target is not None and file_behind(self.target) == self._target_file
+
+    @property
+    def has_source(self) -> bool:
+        """Whether the source's descriptor still means the run's file."""
+        return file_behind(self.source) == self._source_file
+
     def _wait_for_room(self) -> None:
         import select
 
         assert self.target is not None  # noqa: S101 - only called while sending to it
         select.select([], [self.target], [], 1.0)
+
+
+def file_behind(descriptor: int) -> tuple[int, int] | None:
+    """Return what identifies the file a descriptor means now; None when it means none."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -101,7 +101,10 @@ class Recording:
         self._outer_folder = os.environ.get(layout.EXPERIMENT_VARIABLE)
         os.environ[layout.EXPERIMENT_VARIABLE] = directory
         self._collector = start_collecting(directory, self.writer.gate)
-        self._watch.start()
+        try:
+            self._watch.start()
+        except RuntimeError as error:
+            self.writer.warn("the watch", f"output of child processes is shown late: {error}")
         self._signals.start()
         self._exits.start()
 

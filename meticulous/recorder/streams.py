@@ -18,7 +18,7 @@ import sys
 import threading
 
 from meticulous.folder.writing import write_all, write_available
-from meticulous.recorder.mirror import Mirror
+from meticulous.recorder.mirror import Mirror, file_behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,8 +174,10 @@ class DescriptorStream:
         So it is when the reader has gone (as in `program | head`) and the rest of the output is
         too short to have left Python's buffer: the process then exits with 120.
         """
-        is_gone = isinstance(self._mirror.failure, BrokenPipeError)
-        return is_gone and self._shown_in_vain <= io.DEFAULT_BUFFER_SIZE
+        failure = self._mirror.failure
+        if failure is None or failure.errno is None:
+            return False
+        return self._shown_in_vain <= io.DEFAULT_BUFFER_SIZE
 
     def show(self, text: str) -> bool:
         """Show a message of ours where the output goes, without keeping it; False if we cannot."""
@@ -198,8 +200,9 @@ class DescriptorStream:
             self._wake()
         with self._lock:
             self._write_and_show(view)
-        if self._mirror.failure is not None:
-            self._tell_program(view, self._mirror.failure)
+        failure = self._mirror.failure
+        if failure is not None and failure.errno is not None:
+            self._tell_program(view, failure)
         return len(view)
 
     def _tell_program(self, view: memoryview, failure: OSError) -> None:
@@ -256,14 +259,16 @@ class DescriptorStream:
         index = _active.index(self)
         above = [stream for stream in _active[index + 1 :] if stream.name == self.name]
         _active.remove(self)
-        if above:
-            # One that began after us goes on: what it shows must now go where ours went.
-            os.dup2(self._saved, above[0]._saved, inheritable=False)
-            above[0]._original = self._original
-        else:
-            os.dup2(self._saved, self.descriptor, inheritable=True)
-        os.close(self._saved)
-        os.close(self._file)
+        if self._mirror.has_target:
+            if above:
+                # One that began after us goes on: what it shows must now go where ours went.
+                above[0]._mirror.redirect(self._saved)
+                above[0]._original = self._original
+            elif file_behind(self.descriptor) == file_behind(self._file):
+                os.dup2(self._saved, self.descriptor, inheritable=True)
+            os.close(self._saved)
+        if self._mirror.has_source:
+            os.close(self._file)
 
     def _after_fork_in_child(self) -> None:
         self._lock = threading.Lock()

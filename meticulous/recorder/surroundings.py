@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 60.0
 """For how long one description serves further experiments of a process that has not changed."""
 
-WANTED = ".environment-wanted"
-"""In a folder being described: further folders that want the same description, one a line."""
-
 # The shell's job is to leave the collector without a parent. It closes what the recorded program
 # was given beyond the three streams: somebody may wait for the end of a pipe there. An asynchronous
 # command of a shell ignores interrupts and gets /dev/null as its input, hence the detour over 3.
@@ -107,7 +104,7 @@ class Collector:
         """
         import json
 
-        wanted = os.path.join(self._directory, WANTED)
+        wanted = os.path.join(self._directory, layout.ENVIRONMENT_WANTED)
         collector = Collector(directory, self.key, _inode(directory), self._group, self._thread)
         try:
             if not self.complete:
