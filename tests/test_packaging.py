@@ -51,12 +51,12 @@ def wheel(tmp_path_factory) -> Path:
         (source / name / "__init__.py").write_text("")
     target = tmp_path_factory.mktemp("wheel")
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", target, source],
-        check=True,
         capture_output=True,
         text=True,
     )
+    assert done.returncode == 0, done.stderr
     (path,) = target.iterdir()
     return path
 

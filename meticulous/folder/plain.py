@@ -144,7 +144,7 @@ class _Conversion:
         if type(converted) in (int, float):
             return repr(converted)
         # The repr of a set follows the hash seed; its plain form does not.
-        return str(converted) if isinstance(key, (set, frozenset)) else _readable(key)
+        return str(converted) if issubclass(type(key), frozenset) else _readable(key)
 
 
 def _omitted(reason: str) -> dict[str, Any]:
@@ -152,9 +152,7 @@ def _omitted(reason: str) -> dict[str, Any]:
 
 
 def _number_name(value: float) -> str:
-    if value != value:
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
 
 
 def _long_integer(value: int) -> str:
@@ -184,6 +182,10 @@ def _readable(value: Any) -> str:
         import re
 
         text = re.sub(r",? (?:at|@) 0x[0-9a-fA-F]+| id='\d+'", "", text)
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= MAX_REPR else text[: MAX_REPR - 1] + "…"
 
 
@@ -206,10 +208,6 @@ def _enumeration(value: Any) -> Any:
     return value.name if isinstance(value.name, str) else str(value)
 
 
-def _path(value: Any) -> str:
-    return os.fsdecode(value)
-
-
 def _file_name(value: Any) -> str:
     if isinstance(value.name, int):
         raise TypeError("opened by descriptor, so there is no name; the repr says more")
@@ -225,7 +223,6 @@ def _qualified(value: Any) -> str:
 
 SCALARS: dict[str, Callable[[Any], Any]] = {
     "_io._IOBase": _file_name,
-    "builtins.bool": bool,
     "builtins.builtin_function_or_method": _qualified,
     "builtins.complex": str,
     "builtins.float": float.__float__,
@@ -264,8 +261,7 @@ def _bytes(conversion: _Conversion, value: Any, depth: int) -> Any:
 
 
 def _dict(conversion: _Conversion, value: Any, depth: int) -> Any:
-    # Not value.items(): what is stored counts, not what a subclass computes; and a copy is safe
-    # from other threads.
+    # What is stored counts, not what a subclass computes; and a copy is safe from other threads.
     return conversion.entries(list(dict.items(value)), depth)
 
 
@@ -305,10 +301,6 @@ def _rank(value: Any) -> tuple[int, Any]:
     return (order, repr(value) if order == 4 else value)
 
 
-def _namespace(conversion: _Conversion, value: Any, depth: int) -> Any:
-    return conversion.entries(list(vars(value).items()), depth)
-
-
 def _fields(conversion: _Conversion, value: Any, depth: int) -> Any:
     names = _field_names(type(value)) or ()
     pairs = [(name, getattr(value, name)) for name in names if hasattr(value, name)]
@@ -333,20 +325,15 @@ def _partial(conversion: _Conversion, value: Any, depth: int) -> Any:
 
     words = [shown(value.func), *map(shown, value.args)]
     words += [f"{name}={shown(part)}" for name, part in value.keywords.items()]
-    text = _text(f"functools.partial({', '.join(words)})")
-    return text if len(text) <= MAX_REPR else text[: MAX_REPR - 1] + "…"
+    return _shortened(_text(f"functools.partial({', '.join(words)})"))
 
 
 def _array(conversion: _Conversion, value: Any, depth: int) -> Any:
     return conversion.convert(array_values(value), depth)
 
 
-def _tensor(conversion: _Conversion, value: Any, depth: int) -> Any:
-    return conversion.convert(tensor_values(value), depth)
-
-
 CONTAINERS: dict[str, Callable[[_Conversion, Any, int], Any]] = {
-    "argparse.Namespace": _namespace,
+    "argparse.Namespace": lambda conversion, value, depth: _dict(conversion, vars(value), depth),
     "builtins.bytearray": _bytes,
     "builtins.bytes": _bytes,
     "builtins.dict": _dict,
@@ -355,13 +342,15 @@ CONTAINERS: dict[str, Callable[[_Conversion, Any, int], Any]] = {
     "builtins.memoryview": _bytes,
     "builtins.set": _set,
     "builtins.tuple": _tuple,
+    "collections.OrderedDict": _mapping,  # which has an order of its own
     "collections.deque": _sequence,
     "functools.partial": _partial,
     "numpy.ndarray": _array,
-    "torch.Tensor": _tensor,
-    "types.SimpleNamespace": _namespace,
+    "torch.Tensor": lambda conversion, value, depth: conversion.convert(
+        tensor_values(value), depth
+    ),
+    "types.SimpleNamespace": lambda conversion, value, depth: _dict(conversion, vars(value), depth),
 }
-
 
 _handlers_of: dict[type, tuple[Any, Any]] = {}
 
@@ -390,7 +379,7 @@ def _find_handlers(kind: type) -> tuple[Any, Any]:
         if name in CONTAINERS:
             return None, CONTAINERS[name]
     if hasattr(kind, "__fspath__"):
-        return _path, None
+        return os.fsdecode, None
     return None, _protocol(kind, names[0])
 
 
@@ -404,8 +393,8 @@ def _protocol(kind: type, name: str) -> Any:
         return _set
     if issubclass(kind, (Sequence, ValuesView)):
         return _sequence
-    # Arrays of jax, tensorflow and the like; a pandas object would lose its labels.
-    array_like = all(hasattr(kind, word) for word in ("__array__", "dtype", "shape"))
-    return (
-        _array if array_like and "numpy" in sys.modules and not name.startswith("pandas.") else None
-    )
+    if "numpy" not in sys.modules or name.startswith("pandas."):  # whose labels would be lost
+        return None
+    # Arrays of jax, tensorflow and the like.
+    is_array = all(hasattr(kind, word) for word in ("__array__", "dtype", "shape"))
+    return _array if is_array else None

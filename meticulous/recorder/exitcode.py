@@ -12,7 +12,6 @@ exit of this process is seen from outside, the record is complete.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 
 TYPE_CHECKING = False
@@ -57,6 +56,7 @@ def hand_over(directory: str, reason: str = "") -> bool:
 
 def _open_pipe(libc: ctypes.CDLL, directory: str, reason: str) -> ctypes.c_void_p | None:
     import ctypes
+    import shlex
 
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     program = (

@@ -40,8 +40,10 @@ class Mirror:
         self._target_file = None if target is None else file_behind(target)
         self.position = os.fstat(source).st_size
         self.failure: OSError | None = None
-        """Why the target can take no more, such as a closed pipe; then nothing is carried. It has no
-        `errno` if the program closed the target's descriptor itself."""
+        """Why the target can take no more, such as a closed pipe; then nothing is carried.
+
+        It has no `errno` if the program itself closed the target's descriptor.
+        """
         self.was_truncated = False
         """Whether somebody emptied the file while it grew (`echo > /dev/stdout` does)."""
 

@@ -115,16 +115,17 @@ def open_record(plan: Plan) -> OpenRecord:
     was_missing = allocation.make_experiments_directory(plan.experiments_directory)
     is_new, experiment_id = _claim(plan)
     directory = os.path.join(plan.experiments_directory, experiment_id)
-    record = OpenRecord(_writer(plan, code, directory, experiment_id), code, is_new)
-    if not is_new:
-        resuming.resume(record.writer, plan.args, record.commit)
-        return record
     try:
-        _keep_out_of_git(plan, code, directory, was_missing)
-        record.writer.write_start(plan.args, plan.default_args)
-        record.writer.write_status(status.REGISTERED)
+        record = OpenRecord(_writer(plan, code, directory, experiment_id), code, is_new)
+        if is_new:
+            _keep_out_of_git(plan, code, directory, was_missing)
+            record.writer.write_start(plan.args, plan.default_args)
+            record.writer.write_status(status.REGISTERED)
+        else:
+            resuming.resume(record.writer, plan.args, record.commit)
     except BaseException as error:
-        discard(directory)
+        if is_new:
+            discard(directory)
         if isinstance(error, OSError) and not isinstance(error, MeticulousError):
             raise allocation.cannot_write(plan.experiments_directory, error) from error
         raise

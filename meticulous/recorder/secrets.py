@@ -35,6 +35,9 @@ VARIABLE = "METICULOUS_SECRETS"
 SHORTEST = 8
 """Characters; a shorter secret is redacted under its name, but not searched for elsewhere."""
 
+LOOKS = 5
+"""How often a text is looked at before all of it is redacted; nearly always two looks do."""
+
 REMEMBERED_NAMES = 10_000
 """Names whose judgement is kept; a program may make up new ones without end."""
 
@@ -114,6 +117,14 @@ class Gate:
     def clean_words(self, words: Iterable[str]) -> list[str]:
         """Return a command line without secrets, word by word."""
         cleaned = [plain(str(word)) for word in words]
+        for _ in range(LOOKS):
+            before, cleaned = cleaned, self._clean_words(cleaned)
+            if cleaned == before:
+                break
+        return cleaned
+
+    def _clean_words(self, words: list[str]) -> list[str]:
+        cleaned = list(words)
         parts: dict[int, list[Span]] = {}
         for place, start, end in self._secret_parts(cleaned):
             parts.setdefault(place, []).append((start, end, MARKER))
@@ -124,9 +135,9 @@ class Gate:
 
     def clean_text(self, text: str) -> str:
         """Return `text` without the secrets that were learnt or that show by their form."""
-        # What is left on both sides of a replaced part may form a secret with the marker or with
-        # each other; nearly always the second look finds nothing.
-        for _ in range(5):
+        # What is left on both sides of a replaced part may form a secret with the marker, or with
+        # each other where a part has vanished.
+        for _ in range(LOOKS):
             spans = self._spans(text) if len(text) >= SHORTEST else []
             if not spans:
                 return text

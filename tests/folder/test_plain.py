@@ -459,6 +459,12 @@ def test_keys_become_strings_and_none_overwrites_another(mapping, expected):
     assert list(plain(mapping)) == list(expected)
 
 
+def test_the_order_of_an_ordered_dict_is_kept():
+    mapping = collections.OrderedDict(a=1, b=2)
+    mapping.move_to_end("a")
+    assert list(plain(mapping)) == ["b", "a"]
+
+
 def test_the_same_value_gives_the_same_bytes_under_every_hash_seed(repository):
     program = (
         "import sys; from meticulous.folder.encoding import encode_document\n"
