@@ -13,7 +13,7 @@ from meticulous.errors import (
     MismatchedArgsException,
     MismatchedCommitException,
 )
-from meticulous.recorder.arguments import Arguments
+from meticulous.recorder.arguments.values import Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import git
 
-    from meticulous.recorder.attached import AttachedRecording
-    from meticulous.recorder.ending import Ending
+    from meticulous.recorder.ending.outcome import Ending
+    from meticulous.recorder.program.attached import AttachedRecording
     from meticulous.recorder.recording import Recording
 
 __all__ = [
@@ -124,13 +124,14 @@ class Experiment:
         self.repo_directory = self._recording.repository
 
     def _begin(self, *, capture: str | None, **settings: Any) -> Recording | AttachedRecording:
-        from meticulous.recorder.attached import attach
+        from meticulous.recorder.program.attached import attach
 
         attached = attach(self.args, self.default_args, settings)
         if attached is not None:
             return attached
         from meticulous.recorder.opening import Plan, open_record
-        from meticulous.recorder.recording import Recording, check_capture
+        from meticulous.recorder.output.capture import check_capture
+        from meticulous.recorder.recording import Recording
 
         check_capture(capture)
         plan = Plan(
@@ -176,7 +177,7 @@ class Experiment:
             capture: Default of `--capture`.
             tags: Default of `--tag`.
         """
-        from meticulous.recorder.options import add_argument_group
+        from meticulous.recorder.arguments.options import add_argument_group
 
         add_argument_group(
             parser,
@@ -200,7 +201,7 @@ class Experiment:
             parser: A parser that `add_argument_group` has seen.
             arg_list: The command line; `sys.argv[1:]` by default.
         """
-        from meticulous.recorder.parsing import extract_meticulous_args
+        from meticulous.recorder.arguments.parsing import extract_meticulous_args
 
         return extract_meticulous_args(parser, arg_list)
 
@@ -230,8 +231,8 @@ class Experiment:
             The same errors as the constructor. A wrong command line ends the program as argparse
             does.
         """
-        from meticulous.recorder.options import without_defaults
-        from meticulous.recorder.parsing import read_parser
+        from meticulous.recorder.arguments.options import without_defaults
+        from meticulous.recorder.arguments.parsing import read_parser
 
         parsed = read_parser(
             parser,
@@ -325,7 +326,7 @@ class Experiment:
             raise InvalidOptionError(
                 f"status={status!r} does not end a run; choose one of {', '.join(words)}."
             )
-        from meticulous.recorder.ending import Ending
+        from meticulous.recorder.ending.outcome import Ending
 
         self._finish(Ending(status, reason))
 
@@ -339,7 +340,7 @@ class Experiment:
         traceback: TracebackType | None,
     ) -> bool:
         from meticulous.folder.status import SUCCESS
-        from meticulous.recorder.ending import Ending, by_exception
+        from meticulous.recorder.ending.outcome import Ending, by_exception
 
         ending = Ending(SUCCESS) if exception is None else by_exception(exception)
         if not isinstance(exception, SystemExit):

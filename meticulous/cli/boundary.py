@@ -101,7 +101,7 @@ def _report(words: Sequence[str]) -> str:
 def _without_secrets(text: str, words: Sequence[str]) -> str:
     """Return the text without what looks secret on the command line, for it will be published."""
     try:
-        from meticulous.recorder.secrets import Gate
+        from meticulous.recorder.secrets.gate import Gate
 
         gate = Gate()
         gate.learn_words(words)

@@ -216,7 +216,7 @@ def _is_shared(experiments_directory: str, directory: str) -> bool:
 
 
 def _writer(plan: Plan, code: CodeState, directory: str, experiment_id: str) -> RecordWriter:
-    from meticulous.recorder.secrets import Gate
+    from meticulous.recorder.secrets.gate import Gate
 
     gate = Gate()
     for arguments in (plan.args, plan.default_args):

@@ -5,28 +5,22 @@ from __future__ import annotations
 import os
 import time
 
-from meticulous.errors import InvalidOptionError
 from meticulous.folder import allocation, clock, layout, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
-from meticulous.recorder import exitcode, opening
-from meticulous.recorder.ending import Ending, by_signal
-from meticulous.recorder.exits import ExitWatch, unknown_ending
+from meticulous.recorder import opening
+from meticulous.recorder.ending import exitcode
+from meticulous.recorder.ending.exits import ExitWatch, unknown_ending
+from meticulous.recorder.ending.outcome import Ending, by_signal
+from meticulous.recorder.ending.signals import SignalWatch
+from meticulous.recorder.output.capture import capture_stream, check_capture
+from meticulous.recorder.output.forks import fork_lock
+from meticulous.recorder.output.watch import Watch
 from meticulous.recorder.provenance import loaded_files, note_loaded_code
-from meticulous.recorder.signals import SignalWatch
-from meticulous.recorder.streams import (
-    DescriptorStream,
-    PythonStream,
-    choose_capture,
-    fork_lock,
-)
-from meticulous.recorder.watch import Watch
 from meticulous.recorder.writer import announce
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from meticulous.recorder.opening import OpenRecord
-
-CAPTURE_CHOICES = ("fd", "sys", "none")
 
 _STREAMS = (("stdout", layout.STDOUT), ("stderr", layout.STDERR))
 
@@ -51,7 +45,10 @@ class Recording:
         self.writer = record.writer
         self.state = "new"
         self._owner = os.getpid()
-        self._streams = [self._stream(name, file, capture) for name, file in _STREAMS]
+        self._streams = [
+            capture_stream(name, self.writer.paths.path(file), capture, self._stream_failed)
+            for name, file in _STREAMS
+        ]
         self.writer.announce = self._announce
         self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
         self._signals = SignalWatch(lambda number: self.finish(by_signal(number)))
@@ -78,7 +75,7 @@ class Recording:
             ExperimentsDirectoryError: A file cannot be written; a folder that was made for this
                 run is removed again.
         """
-        from meticulous.recorder.surroundings import start_collecting
+        from meticulous.recorder.environment.collector import start_collecting
 
         directory = self.writer.paths.directory
         self._monotonic_start = time.monotonic()
@@ -168,19 +165,6 @@ class Recording:
         attempt = {key: metadata[key] for key in keys}
         metadata.setdefault("attempts", []).append(attempt)
 
-    def _stream(
-        self, name: str, file: str, capture: str | None
-    ) -> DescriptorStream | PythonStream | None:
-        chosen = choose_capture(name)
-        if chosen != "none" and capture is not None:
-            chosen = capture
-        path = self.writer.paths.path(file)
-        if chosen == "fd":
-            return DescriptorStream(name, path, self._stream_failed)
-        if chosen == "sys":
-            return PythonStream(name, path, self._stream_failed)
-        return None
-
     def _stop_streams(self, at_exit: bool = False) -> None:
         for stream in self._streams:
             if stream is not None:
@@ -206,16 +190,3 @@ class Recording:
     def _thread_failed(self, summary: str, traceback: str) -> None:
         self._thread_failures.append(f"{summary}\n{traceback}")
         self.writer.metadata.setdefault("warnings", []).append(summary)
-
-
-def check_capture(capture: str | None) -> None:
-    """Check the choice of what to capture.
-
-    Raises:
-        InvalidOptionError: `capture` is not one of the choices.
-    """
-    if capture is not None and capture not in CAPTURE_CHOICES:
-        raise InvalidOptionError(
-            f"capture={capture!r} is not known; choose one of {', '.join(CAPTURE_CHOICES)}, "
-            "or None to have it chosen."
-        )

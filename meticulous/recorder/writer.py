@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from meticulous.recorder.secrets import Gate
+    from meticulous.recorder.secrets.gate import Gate
 
 
 class RecordWriter:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meticulous.recorder.arguments import Arguments
+from meticulous.recorder.arguments.values import Arguments
 
 
 def test_values_are_items_and_attributes():
@@ -105,7 +105,7 @@ def test_a_missing_attribute_can_have_a_default():
 
 def test_only_a_message_that_is_shown_costs_an_import():
     code = (
-        "import sys; from meticulous.recorder.arguments import Arguments;"
+        "import sys; from meticulous.recorder.arguments.values import Arguments;"
         "getattr(Arguments(a=1), 'b', None);"
         "assert not {'difflib', 'argparse', 're', 'typing'} & set(sys.modules), sys.modules"
     )

@@ -1,4 +1,4 @@
-"""Tests of meticulous.recorder.environment: what is said about where a run happens."""
+"""Tests of meticulous.recorder.environment.description: what is said about where a run happens."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 import pytest
 
-from meticulous.recorder import environment as module
-from meticulous.recorder.environment import KEYS, collect, describe
+from meticulous.recorder.environment import description as module
+from meticulous.recorder.environment.description import KEYS, collect, describe
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Tests of meticulous.recorder.hardware."""
+"""Tests of meticulous.recorder.environment.hardware."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from meticulous.recorder import hardware
+from meticulous.recorder.environment import hardware
 
 NO_GPUS = {
     "gpus": [],
@@ -54,7 +54,7 @@ def test_a_process_bound_to_one_core_has_one_core(repository):
     done = repository.python(
         "-c",
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
-        "from meticulous.recorder.hardware import cpu; found = cpu();"
+        "from meticulous.recorder.environment.hardware import cpu; found = cpu();"
         "print(found['affinity-cores'], found['available-cores'] <= 1)",
         check=True,
     )
@@ -243,7 +243,8 @@ def test_cards_and_their_partitions_are_found_by_nvml(repository, tmp_path):
     done = repository.python(
         "-c",
         f"import sys, json; sys.path.append({str(tmp_path)!r});"
-        "from meticulous.recorder.hardware import gpus; print(json.dumps(gpus([], {})))",
+        "from meticulous.recorder.environment.hardware import gpus;"
+        "print(json.dumps(gpus([], {})))",
         check=True,
     )
     closed, text = done.stdout.splitlines()

@@ -6,8 +6,12 @@ import re
 
 import pytest
 
-from meticulous.recorder.options import OPTIONS, add_argument_group
-from meticulous.recorder.parsing import extract_meticulous_args, parser_defaults, read_parser
+from meticulous.recorder.arguments.options import OPTIONS, add_argument_group
+from meticulous.recorder.arguments.parsing import (
+    extract_meticulous_args,
+    parser_defaults,
+    read_parser,
+)
 
 DEFAULTS = {
     "project_directory": "",

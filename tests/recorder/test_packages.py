@@ -1,4 +1,4 @@
-"""Tests of meticulous.recorder.packages."""
+"""Tests of meticulous.recorder.environment.packages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
-from meticulous.recorder import packages as module
-from meticulous.recorder.packages import (
+from meticulous.recorder.environment import packages as module
+from meticulous.recorder.environment.packages import (
     add_code_states,
     conda_packages,
     installed_packages,

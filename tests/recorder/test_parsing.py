@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meticulous.errors import InvalidOptionError
-from meticulous.recorder.arguments import Arguments
-from meticulous.recorder.options import add_argument_group
-from meticulous.recorder.parsing import EnteredCommands, parser_defaults, read_parser
+from meticulous.recorder.arguments.options import add_argument_group
+from meticulous.recorder.arguments.parsing import EnteredCommands, parser_defaults, read_parser
+from meticulous.recorder.arguments.values import Arguments
 
 
 class Colour(enum.Enum):
@@ -184,7 +184,7 @@ def test_options_and_positionals_may_alternate():
 
 def test_importing_it_loads_no_argparse():
     code = (
-        "import sys; import meticulous.recorder.parsing, meticulous.recorder.words;"
+        "import sys; from meticulous.recorder.arguments import parsing, words;"
         "assert not {'argparse', 're', 'typing', 'inspect'} & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-S", "-c", code], check=True)

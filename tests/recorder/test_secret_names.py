@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meticulous.recorder.secret_names import looks_secret, split_words
+from meticulous.recorder.secrets.names import looks_secret, split_words
 
 SECRET = [
     "password",

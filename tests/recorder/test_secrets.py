@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from meticulous.folder.plain import plain
-from meticulous.recorder.secrets import COMMON, MARKER, Gate
+from meticulous.recorder.secrets.gate import COMMON, MARKER, Gate
 
 SECRET = "s3cr3t-Value"
 
@@ -352,7 +352,7 @@ def test_a_gate_does_not_show_its_secrets():
 def test_the_ordinary_case_compiles_no_pattern_and_imports_nothing(repository):
     program = (
         "import sys\n"
-        "from meticulous.recorder.secrets import Gate\n"
+        "from meticulous.recorder.secrets.gate import Gate\n"
         "gate = Gate({'HOME': '/home/me', 'URL': 'http://proxy:80', 'API_KEY': 'abc-def-ghi'})\n"
         "gate.learn({'lr': 0.1, 'password': 'xyz-uvw-rst', 'data': 'some/task-1.csv?'})\n"
         "words = ['train.py', '--lr', '0.1', '--name=a', '--password', 'xyz-uvw-rst']\n"

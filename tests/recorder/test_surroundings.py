@@ -1,4 +1,4 @@
-"""Tests of meticulous.recorder.surroundings: the collector beside real recorded processes."""
+"""The collector of the environment, beside real recorded processes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import pytest
 
 START = """
 import os, sys
-from meticulous.recorder.secrets import Gate
-from meticulous.recorder.surroundings import start_collecting
+from meticulous.recorder.secrets.gate import Gate
+from meticulous.recorder.environment.collector import start_collecting
 collector = start_collecting(sys.argv[1], Gate())
 """
 
@@ -282,8 +282,8 @@ def test_secrets_do_not_reach_the_folder(repository, experiment):
 
 LOOP = """
 import os, sys
-from meticulous.recorder.secrets import Gate
-from meticulous.recorder.surroundings import start_collecting
+from meticulous.recorder.secrets.gate import Gate
+from meticulous.recorder.environment.collector import start_collecting
 def record(number):
     directory = os.path.join(sys.argv[1], str(number))
     os.makedirs(directory)

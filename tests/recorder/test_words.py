@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meticulous.recorder.words import parse_words
+from meticulous.recorder.arguments.words import parse_words
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,9 @@ def run(
     are passed on, and the exit code is the program's own.
     """
     if norecord:
-        from meticulous.recorder.program import replace_process
+        from meticulous.recorder.program.running import replace_process
 
         replace_process(command)
-    from meticulous.recorder.program import leave_like, run_program
+    from meticulous.recorder.program.running import leave_like, run_program
 
     context.exit(leave_like(run_program(command, **settings)))

@@ -58,10 +58,12 @@ def _open_pipe(libc: ctypes.CDLL, directory: str, reason: str) -> ctypes.c_void_
     import ctypes
     import shlex
 
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    root = os.path.abspath(__file__)
+    for _ in range(4):
+        root = os.path.dirname(root)
     program = (
         f"import sys; sys.path.insert(0, {root!r}); "
-        "from meticulous.recorder.finisher import main; main(*sys.argv[1:])"
+        "from meticulous.recorder.ending.finisher import main; main(*sys.argv[1:])"
     )
     words = [sys.executable, "-I", "-S", "-c", program, os.path.abspath(directory), reason]
     command = f"exec {shlex.join(words)} >/dev/null 2>&1"

@@ -1,12 +1,9 @@
-"""Keep what a process and its children write to stdout and stderr, and show it as before.
+"""One standard stream captured at its descriptor, so that nothing can pass beside it.
 
-At descriptor level (`DescriptorStream`) the descriptors 1 and 2 are pointed at the run's own files.
-Output of C code, of subprocesses and of children that outlive the run is captured; the order within
-a stream is exact; nothing is lost when the process is killed, because the file is written first;
-and no pipe can fill up and block a program that holds the interpreter lock.
-
-Where the descriptors are not the real output (notebooks, pytest), `PythonStream` copies what goes
-through `sys.stdout` and `sys.stderr`.
+The descriptors 1 and 2 are pointed at the run's own files. Output of C code, of subprocesses and
+of children that outlive the run is captured; the order within a stream is exact; nothing is lost
+when the process is killed, because the file is written first; and no pipe can fill up and block a
+program that holds the interpreter lock.
 """
 
 from __future__ import annotations
@@ -17,17 +14,16 @@ import os
 import sys
 import threading
 
-from meticulous.folder.writing import write_all, write_available
-from meticulous.recorder.mirror import Mirror, file_behind
+from meticulous.folder.writing import write_available
+from meticulous.recorder.output.forks import active, flush, watch_forks
+from meticulous.recorder.output.mirror import Mirror, file_behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TextIO
+    from typing import TextIO
 
     from _typeshed import ReadableBuffer
-
-    Failed = Callable[[str], None]
 
 _FAST_LINES_PER_SECOND = 3000
 """Above this, lines are gathered between two ticks instead of being written one by one."""
@@ -35,10 +31,7 @@ _FAST_LINES_PER_SECOND = 3000
 _FAST_BYTES_PER_TICK = 4096
 """Below this many bytes between two ticks, lines are written one by one again."""
 
-_DESCRIPTORS = {"stdout": 1, "stderr": 2}
-
-_active: list[DescriptorStream] = []
-"""The streams that are capturing in this process, outermost first."""
+DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
 
 class DescriptorStream:
@@ -55,10 +48,10 @@ class DescriptorStream:
             only to where it went before.
     """
 
-    def __init__(self, name: str, path: str, failed: Failed) -> None:
+    def __init__(self, name: str, path: str, failed: Callable[[str], None]) -> None:
         self.name = name
         self.path = path
-        self.descriptor = _DESCRIPTORS[name]
+        self.descriptor = DESCRIPTORS[name]
         self.state = "new"
         self._failed = failed
         self._owner = os.getpid()
@@ -92,7 +85,7 @@ class DescriptorStream:
         self._original: TextIO = getattr(sys, self.name)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(self.path, flags, 0o666)
-        _flush(self._original)
+        flush(self._original)
         self.shows_terminal = self._original.isatty()
         # Numbers from 10 up stay clear of the small ones that shell scripts use by hand.
         self._saved = fcntl.fcntl(self.descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
@@ -102,8 +95,8 @@ class DescriptorStream:
         self._unbuffered = bool(getattr(self._original, "write_through", False))
         setattr(sys, self.name, self._text)
         self.state = "capturing"
-        _watch_forks()
-        _active.append(self)
+        watch_forks()
+        active.append(self)
 
     def tick(self, elapsed: float) -> bool:
         """Carry on what others wrote, and decide between writing each line and gathering.
@@ -124,7 +117,7 @@ class DescriptorStream:
         busy = self._gathering
         if self._gathering:
             position = self._mirror.position
-            _flush(self._text)
+            flush(self._text)
             if self._mirror.position - position < _FAST_BYTES_PER_TICK and self._writes <= 1:
                 self._gather(False)
         elif self._writes > _FAST_LINES_PER_SECOND * elapsed and not self._unbuffered:
@@ -143,7 +136,7 @@ class DescriptorStream:
         """
         if self.state not in ("capturing", "failed") or os.getpid() != self._owner:
             return
-        _flush(self._text)
+        flush(self._text)
         self._tell_trouble()
         if self.state == "failed":
             self.state = "stopped"
@@ -256,9 +249,9 @@ class DescriptorStream:
             setattr(sys, self.name, self._original)
 
     def _release_descriptor(self) -> None:
-        index = _active.index(self)
-        above = [stream for stream in _active[index + 1 :] if stream.name == self.name]
-        _active.remove(self)
+        index = active.index(self)
+        above = [stream for stream in active[index + 1 :] if stream.name == self.name]
+        active.remove(self)
         if self._mirror.has_target:
             if above:
                 # One that began after us goes on: what it shows must now go where ours went.
@@ -270,7 +263,8 @@ class DescriptorStream:
         if self._mirror.has_source:
             os.close(self._file)
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """Become usable in a forked child, which writes each line at once and mirrors nothing."""
         self._lock = threading.Lock()
         if self._gathering:
             self._gather(False)
@@ -297,124 +291,6 @@ class _Raw(io.RawIOBase):
         return self._stream.write(data)
 
 
-class PythonStream:
-    """One of stdout and stderr, copied at the level of Python's stream objects.
-
-    Args:
-        name: "stdout" or "stderr".
-        path: The file that takes the copy; it is appended to.
-        failed: Called once, with a sentence, when the file can take no more.
-    """
-
-    last_flush_fails = False
-
-    def __init__(self, name: str, path: str, failed: Failed) -> None:
-        self.name = name
-        self.path = path
-        self.state = "new"
-        self._failed = failed
-
-    def __repr__(self) -> str:
-        return f"<PythonStream {self.name} {self.state}>"
-
-    def start(self, wake: Callable[[], None] = lambda: None) -> None:
-        """Begin to copy.
-
-        Raises:
-            OSError: The file cannot be opened; nothing has changed then.
-        """
-        del wake  # every write is copied at once
-        self._original = getattr(sys, self.name)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(self.path, flags, 0o666)
-        self._tee = _Tee(self._original, self._keep)
-        setattr(sys, self.name, self._tee)
-        self.state = "capturing"
-
-    def tick(self, elapsed: float) -> bool:
-        """Do nothing: what Python writes is copied when it is written."""
-        del elapsed
-        return False
-
-    def stop(self, at_exit: bool = False) -> None:
-        """Put the original stream back; what was replaced meanwhile by the program stays."""
-        del at_exit
-        if self.state != "capturing":
-            return
-        self.state = "stopped"
-        if getattr(sys, self.name) is self._tee:
-            setattr(sys, self.name, self._original)
-        _flush(self._original)
-        os.close(self._file)
-
-    def show(self, text: str) -> bool:
-        """Show a message of ours where the output goes, without keeping it; False if we cannot."""
-        if self.state != "capturing":
-            return False
-        self._original.write(text)
-        return True
-
-    def _keep(self, data: bytes) -> None:
-        if self.state != "capturing":
-            return
-        try:
-            write_all(self._file, data)
-        except OSError as error:
-            self.stop()
-            self._failed(
-                f"{self.name} is recorded no further: {error.strerror or error} "
-                f"({self.path}); the program goes on"
-            )
-
-
-class _Tee:
-    """Stands for a text stream: keeps a copy of what is written, is the original in all else."""
-
-    def __init__(self, original: Any, keep: Callable[[bytes], None]) -> None:
-        self._original = original
-        self._keep = keep
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "buffer":
-            return _Tee(self._original.buffer, self._keep)
-        return getattr(self._original, name)
-
-    def __iter__(self) -> Any:
-        return iter(self._original)
-
-    def __enter__(self) -> _Tee:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._original.flush()
-
-    def write(self, data: Any) -> Any:
-        if isinstance(data, str):
-            encoding = getattr(self._original, "encoding", None) or "utf-8"
-            self._keep(data.encode(encoding, "backslashreplace"))
-        else:
-            self._keep(bytes(data))
-        return self._original.write(data)
-
-    def writelines(self, lines: Any) -> None:
-        for line in lines:
-            self.write(line)
-
-
-def choose_capture(name: str) -> str:
-    """Return "fd" where the descriptor is the real output of the stream, "sys" where it is not."""
-    stream = getattr(sys, name)
-    if stream is None:
-        return "none"
-    try:
-        descriptor = stream.fileno()
-    except (OSError, AttributeError, ValueError):
-        return "sys"
-    if descriptor != _DESCRIPTORS[name] or not isinstance(stream, io.TextIOWrapper):
-        return "sys"
-    return "fd"
-
-
 def _text_like(original: TextIO, raw: _Raw) -> io.TextIOWrapper:
     text = io.TextIOWrapper(
         io.BufferedWriter(raw),
@@ -425,53 +301,3 @@ def _text_like(original: TextIO, raw: _Raw) -> io.TextIOWrapper:
     )
     text.mode = "w"  # type: ignore[misc]
     return text
-
-
-def _flush(stream: Any) -> None:
-    """Flush what can be flushed; what cannot is the business of whoever writes to it next."""
-    # RuntimeError: this thread was interrupted by a signal in the middle of the same flush.
-    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
-        stream.flush()
-
-
-_fork_lock = threading.Lock()
-_forks_watched = False
-_fork_lock_held = False
-
-
-def fork_lock() -> threading.Lock:
-    """Return the lock that a thread holds while it works on streams, so that no fork meets it."""
-    return _fork_lock
-
-
-def _watch_forks() -> None:
-    global _forks_watched
-    if _forks_watched:
-        return
-    _forks_watched = True
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
-
-
-def _before_fork() -> None:
-    global _fork_lock_held
-    if not _active:
-        return
-    _fork_lock_held = _fork_lock.acquire(timeout=1.0)
-    # What is still buffered would otherwise be written by parent and child both.
-    for stream in _active:
-        _flush(getattr(sys, stream.name))
-
-
-def _after_fork() -> None:
-    global _fork_lock_held
-    if _fork_lock_held:
-        _fork_lock_held = False
-        _fork_lock.release()
-
-
-def _in_child() -> None:
-    global _fork_lock, _fork_lock_held
-    _fork_lock = threading.Lock()
-    _fork_lock_held = False
-    for stream in _active:
-        stream._after_fork_in_child()

@@ -14,7 +14,7 @@ import sys
 from meticulous.folder.layout import METADATA, STATUS, Layout
 from meticulous.folder.status import encode_status
 from meticulous.folder.writing import write_atomically, write_even_on_a_full_disk
-from meticulous.recorder.ending import Ending, by_exit_code
+from meticulous.recorder.ending.outcome import Ending, by_exit_code
 
 
 def main(directory: str, reason: str = "") -> None:

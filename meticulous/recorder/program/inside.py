@@ -13,7 +13,7 @@ import os
 import sys
 
 from meticulous.folder import layout
-from meticulous.recorder import attached
+from meticulous.recorder.program import attached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def _watch_first_parse(argparse: Any, directory: str) -> None:
 
 def _report(parser: Any, namespace: Any, directory: str) -> None:
     from meticulous.folder.plain import plain
-    from meticulous.recorder.options import take_options
-    from meticulous.recorder.parsing import parser_defaults
+    from meticulous.recorder.arguments.options import take_options
+    from meticulous.recorder.arguments.parsing import parser_defaults
 
     if attached.is_attached():
         return

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from meticulous.recorder.ending import Ending
+    from meticulous.recorder.ending.outcome import Ending
 
 _told: dict[str, Any] = {}
 """Everything this process has told so far; each telling repeats it all."""
@@ -55,7 +55,7 @@ class AttachedRecording:
     """
 
     def __init__(self, directory: str, facts: dict[str, Any]) -> None:
-        from meticulous.recorder.secrets import Gate
+        from meticulous.recorder.secrets.gate import Gate
 
         gate = Gate()
         gate.learn(facts["args"])

@@ -12,13 +12,13 @@ from meticulous.errors import MeticulousError, ProgramNotFoundError
 from meticulous.folder import allocation, clock, layout, liveness, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
 from meticulous.recorder import opening, provenance
-from meticulous.recorder.command import Command
-from meticulous.recorder.ending import Ending, by_exit_code, by_signal
-from meticulous.recorder.mirror import Mirror
-from meticulous.recorder.out_of_memory import OutOfMemoryCounter
-from meticulous.recorder.streams import fork_lock
-from meticulous.recorder.watch import Watch
-from meticulous.recorder.words import parse_words
+from meticulous.recorder.arguments.words import parse_words
+from meticulous.recorder.ending.out_of_memory import OutOfMemoryCounter
+from meticulous.recorder.ending.outcome import Ending, by_exit_code, by_signal
+from meticulous.recorder.output.forks import fork_lock
+from meticulous.recorder.output.mirror import Mirror
+from meticulous.recorder.output.watch import Watch
+from meticulous.recorder.program.command import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class RecordedProgram:
             ExperimentsDirectoryError: A file of the record cannot be written.
             ProgramNotFoundError: The system cannot execute the program.
         """
-        from meticulous.recorder.surroundings import start_collecting
+        from meticulous.recorder.environment.collector import start_collecting
 
         directory = self.writer.paths.directory
         try:

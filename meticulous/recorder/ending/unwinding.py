@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from meticulous.recorder import exitcode
-from meticulous.recorder.ending import Ending, by_exception
+from meticulous.recorder.ending import exitcode
+from meticulous.recorder.ending.outcome import Ending, by_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from meticulous.errors import InvalidOptionError
-from meticulous.recorder.arguments import Arguments
-from meticulous.recorder.options import (
+from meticulous.recorder.arguments.options import (
     actions_of,
     command_actions,
     command_names,
@@ -15,6 +14,7 @@ from meticulous.recorder.options import (
     settle,
     take_options,
 )
+from meticulous.recorder.arguments.values import Arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -46,15 +46,15 @@ from typing import Any
 
 from meticulous.folder import layout
 from meticulous.folder.writing import write_atomically
-from meticulous.recorder import hardware
-from meticulous.recorder.packages import (
+from meticulous.recorder.environment import hardware
+from meticulous.recorder.environment.packages import (
     add_code_states,
     conda_packages,
     installed_packages,
     requirements,
 )
-from meticulous.recorder.secrets import Gate
-from meticulous.recorder.variables import SCHEDULERS, VARIABLE_PREFIXES, VARIABLES
+from meticulous.recorder.environment.variables import SCHEDULERS, VARIABLE_PREFIXES, VARIABLES
+from meticulous.recorder.secrets.gate import Gate
 
 PART_SECONDS = 60.0
 """After this long a part is given up, for example when a network disk does not answer."""

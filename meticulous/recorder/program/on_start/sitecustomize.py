@@ -2,7 +2,8 @@
 
 `meticulous run` puts this folder first on PYTHONPATH. The module takes itself out of the way (the
 children of the program start without it), lets the environment's own sitecustomize follow, and
-then starts `meticulous.recorder.inside`. Nothing that goes wrong here may disturb the program.
+then starts `meticulous.recorder.program.inside`. Nothing that goes wrong here may disturb the
+program.
 """
 
 import os
@@ -30,12 +31,12 @@ def _start() -> None:
     if directory is None:
         return
     root = os.path.abspath(__file__)
-    for _ in range(4):
+    for _ in range(5):
         root = os.path.dirname(root)
     # The program may have another interpreter, without this package among its libraries.
     sys.path.append(root)
     try:
-        from meticulous.recorder import inside
+        from meticulous.recorder.program import inside
 
         inside.start(directory)
     except Exception as error:  # an interpreter too old for us, for instance

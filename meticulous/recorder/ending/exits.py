@@ -17,7 +17,7 @@ import sys
 import threading
 
 from meticulous.folder import status
-from meticulous.recorder.ending import (
+from meticulous.recorder.ending.outcome import (
     Ending,
     by_exception,
     by_exit_code,
@@ -61,7 +61,7 @@ class ExitWatch:
         self._previous_hook = threading.excepthook
         threading.excepthook = self._hook = self._in_thread
         self._watch_multiprocessing()
-        from meticulous.recorder import unwinding
+        from meticulous.recorder.ending import unwinding
 
         unwinding.start(self._main_frame)
 
@@ -89,7 +89,7 @@ class ExitWatch:
             return by_exception(exception)
         if _has_returned(frame) and not _is_interactive() and self._code_is_certain():
             return by_exit_code(0)
-        from meticulous.recorder import unwinding
+        from meticulous.recorder.ending import unwinding
 
         return unwinding.ending()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from meticulous.folder.plain import plain
-from meticulous.recorder.secret_names import (
+from meticulous.recorder.secrets.names import (
     STRONG_WORD,
     looks_secret,
     may_look_secret,
@@ -13,7 +13,7 @@ from meticulous.recorder.secret_names import (
     split_words,
     words_of,
 )
-from meticulous.recorder.secret_shapes import (
+from meticulous.recorder.secrets.shapes import (
     MARKER,
     Span,
     assigned_spans,

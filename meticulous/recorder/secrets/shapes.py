@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meticulous.recorder.secret_names import looks_secret, split_words
+from meticulous.recorder.secrets.names import looks_secret, split_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

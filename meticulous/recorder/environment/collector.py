@@ -19,7 +19,11 @@ import time
 
 from meticulous.folder import layout
 from meticulous.folder.writing import append_line, write_all, write_atomically
-from meticulous.recorder.variables import ENDS_WITH_ITS_JOB, SCHEDULERS, chosen_variables
+from meticulous.recorder.environment.variables import (
+    ENDS_WITH_ITS_JOB,
+    SCHEDULERS,
+    chosen_variables,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from threading import Thread
     from typing import Any
 
-    from meticulous.recorder.secrets import Gate
+    from meticulous.recorder.secrets.gate import Gate
 
 
 FRESH_SECONDS = 60.0
@@ -44,7 +48,7 @@ _COLLECT = (
     "import posix; posix.closerange(3, 1024); "
     "import json, sys; request = json.loads(sys.stdin.buffer.read()); "
     "sys.path += request['import-path']; "
-    "from meticulous.recorder.environment import main; main(request)"
+    "from meticulous.recorder.environment.description import main; main(request)"
 )
 
 
@@ -205,7 +209,9 @@ def _facts(experiments_directory: str) -> dict[str, Any]:
 
 def _import_path(path: list[str]) -> list[str]:
     """Return where the collector finds us and the libraries that we need, in that order."""
-    ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    ours = os.path.abspath(__file__)
+    for _ in range(4):
+        ours = os.path.dirname(ours)
     libraries = [entry for entry in path if entry.endswith(("site-packages", "dist-packages"))]
     return [ours, *libraries, *path]
 
@@ -336,7 +342,7 @@ def _collect_here(request: dict[str, Any]) -> Thread | None:
     import threading
 
     def collect() -> None:
-        from meticulous.recorder.environment import describe
+        from meticulous.recorder.environment.description import describe
 
         describe(request)
 

@@ -1,0 +1,1 @@
+"""Seeing how the program ends, without changing how it ends."""

@@ -1,0 +1,1 @@
+"""Describing interpreter, packages and hardware, off the hot path."""

@@ -1,0 +1,1 @@
+"""Keeping what the program writes, and showing it as before."""

@@ -1,0 +1,1 @@
+"""The gate that keeps secrets out of the record."""
