@@ -29,7 +29,9 @@ def check_id(experiment_id: str) -> str:
         problem = "it contains a control character"
     elif experiment_id != experiment_id.strip():
         problem = "it starts or ends with white space"
-    elif len(os.fsencode(experiment_id.encode("utf-8", "surrogateescape"))) > 200:
+    elif (length := _encoded_length(experiment_id)) is None:
+        problem = "it contains a character that no file name can hold here"
+    elif length > 200:
         problem = "it is longer than 200 bytes"
     if problem:
         raise InvalidExperimentIdError(
@@ -37,6 +39,13 @@ def check_id(experiment_id: str) -> str:
             "Choose a plain name such as 'baseline-2', or leave it out to get the next number."
         )
     return experiment_id
+
+
+def _encoded_length(name: str) -> int | None:
+    try:
+        return len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return None
 
 
 def make_experiments_directory(path: str) -> bool:
@@ -156,9 +165,12 @@ def _remember(experiments_directory: str, number: str) -> str:
     path = os.path.join(experiments_directory, NUMBERS)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     try:
+        # The largest is written again after a smaller one, to stay in the part that is read.
+        largest = _last_number(experiments_directory)
+        numbers = [number, str(largest)] if largest > int(number) else [number]
         descriptor = os.open(path, flags, 0o666)
         try:
-            write_all(descriptor, f"{number}\n".encode("ascii"))
+            write_all(descriptor, "".join(f"{entry}\n" for entry in numbers).encode("ascii"))
         finally:
             os.close(descriptor)
     except OSError as error:

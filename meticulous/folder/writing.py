@@ -82,18 +82,34 @@ def open_lines(path: str) -> int:
     """Open a file of lines for appending and return its descriptor.
 
     A last line torn by a crash is mended first: completed when only its newline is missing,
-    cut off otherwise, so that it can never become a torn line in the middle.
+    cut off otherwise, so that it can never become a torn line in the middle. While others have the
+    file open for appending, what looks torn may be a line they are writing; then nothing is mended.
 
     Raises:
         OSError: The file cannot be opened.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     try:
-        _mend_last_line(descriptor)
+        if _lock(descriptor, alone=True):
+            _mend_last_line(descriptor)
+        _lock(descriptor, alone=False)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _lock(descriptor: int, alone: bool) -> bool:
+    """Lock the file until it is closed, for us alone if nobody has it; say if that succeeded."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # some network file systems have no locks
+    return True
 
 
 def append_line(path: str, line: bytes) -> None:
@@ -127,10 +143,13 @@ def _mend_last_line(descriptor: int) -> None:
 
 
 def _is_json(text: bytes) -> bool:
+    """Say whether this is one JSON object, strictly: no NaN, nothing but UTF-8."""
     import json
 
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
     try:
-        json.loads(text)
-    except ValueError:
+        return isinstance(json.loads(text.decode("utf-8"), parse_constant=refuse), dict)
+    except (ValueError, RecursionError):
         return False
-    return True

@@ -336,11 +336,6 @@ class TestLines:
         # At most one line was completed where it stood.
         assert len(kept) - len(lines) <= 2
 
-    @pytest.mark.xfail(
-        strict=True,
-        raises=(ValueError, RecursionError),
-        reason="the mending takes what Python's own parser tolerates for a whole line",
-    )
     @pytest.mark.parametrize(
         "torn",
         [b"NaN", b"[Infinity]", "12".encode("utf-16-le"), b"\xef\xbb\xbf{}", b"[" * 100_000],
@@ -386,10 +381,6 @@ class TestLines:
             open_lines(str(tmp_path / "lines"))
         assert os.listdir("/proc/self/fd") == before
 
-    @pytest.mark.xfail(
-        strict=False,  # it takes a file system that shows the size of a write under way
-        reason="a line that another process is just writing looks torn and is cut off",
-    )
     def test_no_line_of_ten_processes_is_lost_or_mixed(self, tmp_path):
         path = tmp_path / "lines"
         program = (
