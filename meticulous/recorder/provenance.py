@@ -32,9 +32,8 @@ def note_loaded_code(
         files: The files of the modules that the program loaded.
         started: When the run started, in seconds since the epoch.
     """
-    repository, commit = record.code.directory, record.commit
     try:
-        untracked, changed = _compare(repository, commit, files, started)
+        untracked, changed = _compare(record, files, started)
     except (MeticulousError, OSError) as error:
         writer.warn("the code check", f"the loaded code could not be compared: {error}")
         return
@@ -55,14 +54,18 @@ def note_loaded_code(
 
 
 def _compare(
-    repository: str, commit: str, files: Iterable[str], started: float
+    record: OpenRecord, files: Iterable[str], started: float
 ) -> tuple[list[str], list[str]]:
+    repository, commit = record.code.directory, record.commit
     inside = repository.rstrip(os.sep) + os.sep
     paths = sorted({path for path in map(os.path.realpath, files) if path.startswith(inside)})
     if not paths:
         return [], []
     from meticulous.git.sources import changed_sources, untracked_sources
 
-    untracked = untracked_sources(repository, commit, paths)
+    # Git has been asked about the main script at the start; a program of one file asks nothing.
+    known = inside + record.code.script if record.code.script else None
+    others = [path for path in paths if path != known]
+    untracked = untracked_sources(repository, commit, others) if others else []
     changed = changed_sources(repository, commit, paths, started)
     return untracked, [path for path in changed if path not in untracked]
