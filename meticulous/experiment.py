@@ -281,7 +281,7 @@ class Experiment:
         """Append one line of metrics to metrics.jsonl; it is on disk when this returns.
 
         Args:
-            values: Names and values.
+            values: Names and values; "step" and "time" in it mean the same as the keywords.
             step: Where in the run this is; one more than the last step by default.
             time: When, in seconds since the epoch; now by default.
             **metrics: The same as `values`, as keywords.
@@ -289,6 +289,7 @@ class Experiment:
         if self._recording is not None:
             if values is not None:
                 metrics = {**values, **metrics}
+                step, time = metrics.pop("step", step), metrics.pop("time", time)
             self._recording.writer.log(metrics, step, time)
 
     def note(self, text: str) -> None:

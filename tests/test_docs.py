@@ -13,7 +13,13 @@ How a code block is treated follows from the first word after its backticks:
 
 from __future__ import annotations
 
+import argparse
 import ast
+import builtins
+import collections
+import datetime
+import decimal
+import enum
 import inspect
 import json
 import os
@@ -24,22 +30,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
+import numpy
 import pytest
 
+import meticulous
 from meticulous import Experiment, errors
-from meticulous.cli.group import COMMANDS, meticulous
+from meticulous.cli.commands.list import USUAL_COUNT
+from meticulous.cli.group import COMMANDS
+from meticulous.cli.group import meticulous as group
 from meticulous.experiment import ON_ERROR_CHOICES
-from meticulous.folder import layout, liveness, plain, status
+from meticulous.folder import arrays, layout, liveness, plain, status
 from meticulous.folder.encoding import encode_document
 from meticulous.git import snapshot
-from meticulous.recorder import secrets, surroundings
-from meticulous.recorder.environment import KEYS
+from meticulous.recorder.arguments.options import OPTIONS
+from meticulous.recorder.environment import collector as surroundings
+from meticulous.recorder.environment import description as environment
+from meticulous.recorder.environment import hardware, packages
+from meticulous.recorder.environment.description import KEYS
 from meticulous.recorder.opening import DIRTY_CHOICES
-from meticulous.recorder.options import OPTIONS
-from meticulous.recorder.recording import CAPTURE_CHOICES
+from meticulous.recorder.output.capture import CAPTURE_CHOICES
+from meticulous.recorder.secrets import gate as secrets
 
 ROOT = Path(__file__).parent.parent
 RECORDING = ROOT / "docs" / "recording.md"
@@ -237,7 +250,8 @@ def headings(document: Path) -> dict[str, str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document):
     for link in re.findall(r"\]\(([^)]+)\)", document.read_text()):
-        assert "://" not in link, f"{link}: the documentation speaks of this package alone"
+        if "://" in link:
+            continue
         path, _, anchor = link.partition("#")
         target = document.parent / path if path else document
         assert target.exists(), link
@@ -269,80 +283,73 @@ def names(document: Path, anchor: str, column: int = 0) -> set[str]:
     }
 
 
-def first_words(found: set[str]) -> set[str]:
-    return {name.split()[0] for name in found}
+def options(document: Path, anchor: str) -> set[str]:
+    """Return the options in the first column of a section's table."""
+    return {name.split()[0] for name in names(document, anchor)}
+
+
+def public(owner: type, predicate: Callable[[object], bool]) -> list[str]:
+    return [name for name, _ in inspect.getmembers(owner, predicate) if not name.startswith("_")]
 
 
 class TestRecordingGuide:
     """docs/recording.md names everything that can be called, given and raised."""
 
     def test_every_parameter_of_the_constructor(self):
-        wanted = set(inspect.signature(Experiment).parameters)
-        assert {row[0].strip("`") for row in rows(RECORDING, "the-constructor")} > wanted
-        default = {row[0].strip("`"): row[1].strip("`") for row in rows(RECORDING, "the-constructor")}
-        assert default["project_directory"] == '""'
-        assert default["experiments_directory"] == '"experiments"'
+        table = {row[0].strip("`"): row[1] for row in rows(RECORDING, "the-constructor")}
+        for name, parameter in inspect.signature(Experiment).parameters.items():
+            assert name in table
+            if isinstance(parameter.default, str | bool):
+                assert table[name].replace('"', "'") == f"`{parameter.default!r}`"
 
-    def test_every_parameter_of_the_methods(self):
-        text = RECORDING.read_text()
-        for name, method in inspect.getmembers(Experiment, inspect.isroutine):
-            if name.startswith("_") or name == "add_argument_group":
-                continue
-            said = re.search(rf"`[^`]*\b{name}\(([^`]*)\)`", text)
-            assert said, f"{name} is not described"
-            for parameter in inspect.signature(method).parameters:
-                if parameter not in ("self", "args", "kwargs"):
-                    assert re.search(rf"\b{parameter}\b", said[1]) or name == "open", said[0]
+    @pytest.mark.parametrize("name", public(Experiment, inspect.isroutine))
+    def test_every_method_with_its_parameters(self, name):
+        calls = re.findall(rf"`[^`]*\b{name}\(([^`]*)\)`", RECORDING.read_text())
+        assert calls, f"{name} is not described"
+        if name == "add_argument_group":
+            return  # its parameters are those of the options, which have a table
+        described = max(calls, key=len)
+        for parameter in inspect.signature(getattr(Experiment, name)).parameters:
+            if parameter not in ("self", "args", "kwargs"):
+                assert re.search(rf"\b{parameter}\b", described), parameter
 
     def test_every_attribute(self):
         attributes = {name for name in vars(Experiment({}, norecord=True)) if name[0] != "_"}
-        properties = inspect.getmembers(Experiment, lambda member: isinstance(member, property))
-        attributes |= {name for name, _ in properties}
-        documented = names(RECORDING, "the-constructor")
-        parameters = set(inspect.signature(Experiment).parameters)
-        assert documented == attributes | parameters
+        attributes |= set(public(Experiment, lambda member: isinstance(member, property)))
+        assert names(RECORDING, "attributes") == attributes
 
     def test_every_option_of_the_parser(self):
-        parser = __import__("argparse").ArgumentParser(add_help=False)
+        parser = argparse.ArgumentParser(add_help=False)
         Experiment.add_argument_group(parser)
         offered = {action.option_strings[0] for action in parser._actions}
-        assert first_words(names(RECORDING, "the-recorders-options")) == offered
+        assert options(RECORDING, "the-recorders-options") == offered
         assert names(RECORDING, "the-recorders-options", column=1) == set(OPTIONS)
 
     def test_every_choice(self):
-        text = RECORDING.read_text()
-        for choice in (*DIRTY_CHOICES, *CAPTURE_CHOICES, *ON_ERROR_CHOICES):
-            assert f'"{choice}"' in text
         assert names(RECORDING, "output") == {f'"{choice}"' for choice in CAPTURE_CHOICES}
+        for choice in (*DIRTY_CHOICES, *CAPTURE_CHOICES, *ON_ERROR_CHOICES):
+            assert f'`"{choice}"`' in headings(RECORDING)["the-constructor"]
 
     def test_every_error_and_what_it_is_besides(self):
         table = {row[0].strip("`"): row[1].strip("`") for row in rows(RECORDING, "what-is-refused")}
         classes = dict(inspect.getmembers(errors, inspect.isclass))
         assert set(table) == set(classes)
         for name, builtin in table.items():
-            assert issubclass(classes[name], getattr(__import__("builtins"), builtin)), name
-        public = {name for name in table if hasattr(__import__("meticulous"), name)}
-        assert public == set(list(table)[:4])
+            assert issubclass(classes[name], getattr(builtins, builtin)), name
+        assert list(table)[:4] == [name for name in table if hasattr(meticulous, name)]
 
-    @pytest.mark.parametrize("command", COMMANDS)
-    def test_every_option_of_a_command(self, command):
-        section = {"run": "any-program-meticulous-run"}.get(command, "looking-at-records")
-        assert f"`meticulous {command} " in headings(RECORDING)[section]
-        loaded = meticulous.get_command(click.Context(meticulous), command)
-        assert loaded is not None
-        options = {option for parameter in loaded.params for option in parameter.opts}
-        options = {option for option in options if option.startswith("--")}
-        table = rows(RECORDING, section)
-        if command == "run":
-            described = {row[0] for row in table if row[0].startswith("`--")}
-            described = {word for word in described if "--key" not in word}
-        else:
-            described = {row[0] for row in table} & command_rows(command)
-        assert {cell.strip("`").split()[0] for cell in described} == options
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_every_option_of_a_command(self, name):
+        assert f"`meticulous {name} " in RECORDING.read_text()
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        opts = {opt for parameter in command.params for opt in parameter.opts}
+        expected = {opt for opt in opts if opt.startswith("--")}
+        assert options(RECORDING, f"options-of-meticulous-{name}") == expected
 
     def test_every_environment_variable(self):
-        sources = "".join(path.read_text() for path in (ROOT / "meticulous").rglob("*.py"))
-        used = set(re.findall(r"METICULOUS_[A-Z]+", sources))
+        sources = [path.read_text() for path in (ROOT / "meticulous").rglob("*.py")]
+        used = {name for text in sources for name in re.findall(r"METICULOUS_[A-Z]+", text)}
         assert names(RECORDING, "environment-variables") == used
 
     @pytest.mark.parametrize(
@@ -352,10 +359,212 @@ class TestRecordingGuide:
             f"older than {liveness.SILENCE_SECONDS:g} s",
             f"more than {snapshot.UNTRACKED_LIMIT // 10**6} MB of untracked files",
             f"`{snapshot.SNAPSHOTS}`",
-            f"at least {secrets.SHORTEST}\ncharacters",
+            f"at least {secrets.SHORTEST} characters",
             f"`{secrets.VARIABLE}`",
+            f"within {surroundings.FRESH_SECONDS:g} s",
+            f"only the last {USUAL_COUNT}",
+        ],
+    )
+    def test_figures_are_those_of_the_code(self, phrase):
+        assert phrase in " ".join(RECORDING.read_text().split())
+
+
+WRITES_EVERYTHING = """\
+import argparse, math
+import helper
+from meticulous import Experiment
+parser = argparse.ArgumentParser()
+Experiment.add_argument_group(parser)
+experiment = Experiment.from_parser(parser)
+experiment.log(step=3, loss=math.nan)
+experiment.note("a remark")
+with experiment.open("summary.json", "w") as file:
+    file.write("no JSON")
+experiment.summary(loss=1)
+"""
+
+ENDS_AS_TOLD = """\
+import os, sys
+from meticulous import Experiment
+Experiment({}, experiment_id="resumed")
+if sys.argv[1] == "killed":
+    os.kill(os.getpid(), 9)
+sys.exit(int(sys.argv[1]))
+"""
+
+LOOKS_AT_ITS_FOLDER = """\
+import os
+from meticulous import Experiment
+print(*os.listdir(Experiment({}).directory))
+"""
+
+
+TEMPORARY = r"\..+\.\d+\.\d+\.tmp"
+"""What the documentation calls `.NAME.PID.N.tmp`."""
+
+
+class Records:
+    """What real runs of every kind leave behind, read into memory."""
+
+    def __init__(self, repository) -> None:
+        repository.commit(
+            {
+                "everything.py": WRITES_EVERYTHING,
+                "ends.py": ENDS_AS_TOLD,
+                "looks.py": LOOKS_AT_ITS_FOLDER,
+                ".gitignore": "helper.py\n",
+            }
+        )
+        repository.write("helper.py")
+        assert repository.python("everything.py").returncode == 0
+        for end in ("killed", "3", "0"):
+            repository.python("ends.py", end)
+        looked = repository.python("-m", "meticulous", "run", "--", sys.executable, "looks.py")
+        directory = repository.directory / "experiments"
+        self.folders = [path for path in directory.iterdir() if path.is_dir()]
+        assert sorted(path.name for path in self.folders) == ["1", "2", "resumed"]
+        for folder in self.folders:
+            wait_until((folder / layout.ENVIRONMENT).exists)
+        self.beside = {path.name for path in directory.iterdir()} - {"1", "2", "resumed"}
+        self.names = {path.name for folder in self.folders for path in folder.iterdir()}
+        self.names |= set(looked.stdout.split())
+        # Whether one is just being written is chance.
+        self.names = {name for name in self.names if not re.fullmatch(TEMPORARY, name)}
+        self.metadata = self.documents(layout.METADATA)
+        self.environments = self.documents(layout.ENVIRONMENT)
+        self.attempts = [attempt for metadata in self.metadata for attempt in metadata["attempts"]]
+        self.notes = self.lines(layout.NOTES)
+        self.metrics = self.lines(layout.METRICS)
+
+    def documents(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads((folder / name).read_text()) for folder in self.folders]
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder("1") / name).read_text().splitlines()]
+
+    def folder(self, name: str) -> Path:
+        return next(folder for folder in self.folders if folder.name == name)
+
+
+_recorded: list[Records] = []
+
+
+@pytest.fixture
+def records(repository) -> Records:
+    """Real records, made once in this process, by whichever test comes first."""
+    if not _recorded:
+        _recorded.append(Records(repository))
+    return _recorded[0]
+
+
+def keys(documents: list[dict[str, Any]]) -> set[str]:
+    return {key for document in documents for key in document}
+
+
+def nested(value: Any) -> set[str]:
+    """Return the names inside a part of environment.json, without those that are data."""
+    if isinstance(value, list):
+        return {name for item in value for name in nested(item)}
+    if not isinstance(value, dict):
+        return set()
+    data = ("flags", "x-options", "variables")
+    inner = {name for key, item in value.items() if key not in data for name in nested(item)}
+    return set(value) | inner
+
+
+VALUES = {
+    "Color": enum.Enum("Color", {"RED": "red"}),
+    "Path": Path,
+    "Point": collections.namedtuple("Point", "x y"),
+    "Unknown": type("Unknown", (), {"__module__": "model"}),
+    "argparse": argparse,
+    "datetime": datetime,
+    "decimal": decimal,
+    "numpy": numpy,
+}
+"""What the expressions in the table of values may use."""
+
+
+class TestFilesGuide:
+    """docs/files.md describes what is in real records, and nothing else."""
+
+    def test_every_file(self, records):
+        constants = {
+            value
+            for name, value in vars(layout).items()
+            if name.isupper() and isinstance(value, str) and not name.endswith("_VARIABLE")
+        }
+        patterns = {".NAME.PID.N.tmp", ".request.PID"}
+        documented = names(FILES, "an-experiment-folder")
+        assert documented - patterns == (constants - {layout.NUMBERS}) | records.names
+        assert documented >= patterns
+
+    def test_every_file_beside_the_folders(self, records):
+        assert (
+            names(FILES, "the-experiments-directory")
+            >= records.beside
+            == {
+                layout.IGNORE,
+                layout.NUMBERS,
+            }
+        )
+
+    def test_every_key_of_the_metadata(self, records):
+        assert names(FILES, "metadatajson") == keys(records.metadata)
+
+    def test_every_key_of_an_attempt(self, records):
+        assert names(FILES, "attempts") == keys(records.attempts)
+
+    def test_the_example_of_metadata_is_like_a_real_one(self, records):
+        (example,) = (block for block in read_blocks(FILES) if block.language == "json")
+        shown = json.loads(example.text)
+        real = json.loads((records.folder("1") / layout.METADATA).read_text())
+        assert list(shown) == [key for key in real if key != "warnings"]
+        assert list(shown["attempts"][0]) == list(real["attempts"][0])
+        assert encode_document(shown).decode() == example.text
+
+    def test_every_key_of_notes_and_metrics(self, records):
+        assert names(FILES, "notesjsonl") == keys(records.notes)
+        assert names(FILES, "metricsjsonl") == keys(records.metrics) - {"loss"}
+
+    def test_every_word_of_status(self):
+        assert names(FILES, "status") == {*status.WORDS, status.LOST}
+        glossary = next(row[1] for row in rows(RECORDING, "glossary") if row[0] == "status")
+        assert set(re.findall(r"[A-Z]{4,}", glossary)) == {*status.WORDS, status.LOST}
+
+    def test_every_key_of_the_environment(self, records):
+        table = {row[0].strip("`"): row[1] for row in rows(FILES, "environmentjson")}
+        assert list(table) == list(KEYS)
+        for collected in records.environments:
+            assert list(collected) == list(KEYS)
+            for key in set(KEYS) - {"variables"}:
+                described = set(re.findall(r"`([^`]+)`", table[key]))
+                assert nested(collected[key]) <= described, key
+
+    def test_every_key_said_to_be_in_the_environment_is_in_the_code(self):
+        modules = [environment, hardware, packages]
+        written = "".join(inspect.getsource(module) for module in modules)
+        for name in names(FILES, "environmentjson", column=1) - {"sys.flags"}:
+            assert f'"{name}"' in written, name
+
+    @pytest.mark.parametrize(
+        ("value", "written"), [row[:2] for row in rows(FILES, "how-values-are-written")]
+    )
+    def test_values_are_written_as_the_table_says(self, value, written):
+        expression, shown = value.split("`")[1], written.strip("`")
+        assert json.loads(encode_document(eval(expression, VALUES))) == json.loads(shown)
+
+    @pytest.mark.parametrize(
+        "phrase",
+        [
+            f"This is format {layout.FORMAT},",
+            f"up to {arrays.MAX_ELEMENTS} elements",
+            f"up to {arrays.MAX_HASHED // 2**20} MiB",
+            f"at most {plain.MAX_REPR} characters",
+            f"more than {plain.MAX_DEPTH} levels",
+            f"every {liveness.HEARTBEAT_SECONDS:g} s",
             f"within {surroundings.FRESH_SECONDS:g} s",
         ],
     )
     def test_figures_are_those_of_the_code(self, phrase):
-        assert phrase in RECORDING.read_text()
+        assert phrase in " ".join(FILES.read_text().split())

@@ -169,7 +169,7 @@ def _newer_format(metadata: Mapping[str, Any]) -> int | None:
 def _sealed(directory: Path, version: int) -> Record:
     problem = (
         f"written by a newer meticulous: its format is {version}, this one reads up to "
-        f"{layout.FORMAT}; upgrade with `pip install --upgrade meticulous-ml`"
+        f"{layout.FORMAT}; read it with the version of meticulous that wrote it, or a later one"
     )
     return Record(
         id=directory.name,

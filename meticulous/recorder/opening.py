@@ -40,6 +40,8 @@ class Plan:
         command: The command line as the program saw it (`sys.argv`).
         original_command: The command line as the system saw it, with interpreter and its options.
         main_script: Path of the program's main file, None when there is none.
+        resume_by: What must be the same to resume an experiment: its "args", or its "command"
+            where the program itself will tell its arguments later.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Plan:
         command: Sequence[str] = (),
         original_command: Sequence[str] = (),
         main_script: str | None = None,
+        resume_by: str = "args",
     ) -> None:
         self.args = args
         self.default_args = default_args
@@ -70,6 +73,7 @@ class Plan:
         self.command = list(command)
         self.original_command = list(original_command)
         self.main_script = main_script
+        self.resume_by = resume_by
 
 
 class OpenRecord:
@@ -122,7 +126,8 @@ def open_record(plan: Plan) -> OpenRecord:
             record.writer.write_start(plan.args, plan.default_args)
             record.writer.write_status(status.REGISTERED)
         else:
-            resuming.resume(record.writer, plan.args, record.commit)
+            args = plan.args if plan.resume_by == "args" else None
+            resuming.resume(record.writer, args, record.commit)
     except BaseException as error:
         if is_new:
             discard(directory)

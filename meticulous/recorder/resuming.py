@@ -35,7 +35,7 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
 
     Args:
         writer: Holds the metadata of this start; the earlier history is put into it.
-        args: The arguments of this start.
+        args: The arguments of this start; None to compare the command lines instead.
         commit: The commit or snapshot of this start.
 
     Raises:
@@ -56,7 +56,11 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
                     "or choose another --experiment-id."
                 )
             word = status.LOST if word == status.RUNNING else word
-        _compare_args(name, _read(writer, layout.ARGS), _recorded_form(writer, args))
+        if args is None:
+            recorded, given = ({"command": m.get("command")} for m in (earlier, writer.metadata))
+        else:
+            recorded, given = _read(writer, layout.ARGS), _recorded_form(writer, args)
+        _compare_args(name, recorded, given)
         _compare_commit(name, earlier.get("git-snapshot") or earlier.get("githead-sha"), commit)
         _continue(writer, earlier, word, reason)
         writer.write_metadata()

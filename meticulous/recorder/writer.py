@@ -105,15 +105,21 @@ class RecordWriter:
         if type(step) is int:
             self._next_step = step + 1
         line = {"step": step, "time": time.time() if moment is None else moment}
+        for value in values.values():
+            if type(value) is not float and type(value) is not int:
+                values = self.gate.clean(values)
+                break
         line.update(values)
-        descriptor = self._metrics
+        data = encode_line(line)
         try:
+            descriptor = self._metrics
             if descriptor is None:
                 descriptor = self._open_metrics()
-            data = encode_line(line)
             if os.write(descriptor, data) != len(data):
                 raise OSError("only part of a line could be written")
         except OSError as error:
+            # Opening the file again mends the line that was torn.
+            self.close()
             self.warn("the metrics", f"the metrics could not be written: {error}")
 
     def add_note(self, text: str) -> None:

@@ -383,3 +383,45 @@ def test_help_ends_with_an_example(repository, run):
     done = run("--help")
     assert done.returncode == 0
     assert done.stdout.rstrip().endswith("0.2") or "meticulous run --" in done.stdout
+
+
+class TestResume:
+    """An experiment id given twice resumes the run when the command line is the same."""
+
+    def test_a_python_program_with_a_parser_is_resumed(self, repository, run):
+        repository.commit({"train.py": SCRIPT})
+        for _ in range(2):
+            done = run("--experiment-id", "a", "--", sys.executable, "train.py", "--lr", "0.2")
+            assert done.returncode == 0, done.stderr
+        assert (folder_of(repository, "a") / "stdout").read_text() == "lr 0.2\nlr 0.2\n"
+        assert len(read(folder_of(repository, "a"), "metadata.json")["attempts"]) == 2
+
+    def test_another_command_line_is_refused(self, repository, run):
+        assert run("--experiment-id", "a", "--", "echo", "one").returncode == 0
+        done = run("--experiment-id", "a", "--", "echo", "two")
+        assert done.returncode == 2
+        assert 'recorded ["echo", "one"], now ["echo", "two"]' in done.stderr
+
+
+def test_the_surroundings_are_those_of_the_programs_interpreter(repository, run, tmp_path):
+    other = tmp_path / "other"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", other], check=True)
+    repository.commit({"train.py": SCRIPT})
+    assert run("--", str(other / "bin/python"), "train.py").returncode == 0
+    folder = folder_of(repository)
+    pause = threading.Event()
+    for _ in range(3000):
+        if (folder / "environment.json").exists():
+            break
+        pause.wait(0.01)
+    environment = read(folder, "environment.json")
+    assert environment["python"]["prefix"] == str(other)
+    assert "pytest" not in {package["name"] for package in environment["packages"]}
+
+
+def test_a_program_that_empties_its_own_output_is_reported(repository, run):
+    text = "#!/bin/sh\necho one\nsleep 0.6\necho two > /dev/stdout\necho three\n"
+    program(repository, "empties.sh", text)
+    done = run("--", "./empties.sh")
+    assert done.stdout == "one\ntwo\nthree\n"
+    assert "the program emptied its own output file" in done.stderr

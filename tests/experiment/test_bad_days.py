@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 BEGIN = "import os, sys\nfrom meticulous import Experiment\nexperiment = Experiment({'a': 1})\n"
-LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-"""Makes every file refuse to grow beyond 3000 bytes, as a full disk or a quota does."""
+LIMIT = (
+    "import resource; sys.dont_write_bytecode = True\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+)
+"""Makes every file refuse to grow beyond 3000 bytes, as a full disk or a quota does.
+
+Bytecode is not written then: Python itself would leave half a file of it in our package.
+"""
 
 
 def read(folder: Path, name: str):
@@ -51,6 +57,21 @@ class TestFullDisk:
         lines = (repository.directory / "experiments/1/metrics.jsonl").read_bytes().splitlines()
         for line in lines[:-1]:
             json.loads(line)
+
+    def test_metrics_go_on_in_whole_lines_when_there_is_room_again(self, repository):
+        program = (
+            BEGIN
+            + LIMIT.replace("(3000, 3000)", "(3000, -1)")
+            + (
+                "for i in range(200): experiment.log(loss=i)\n"
+                "resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))\n"
+                "experiment.log(loss='last')\n"
+            )
+        )
+        repository.commit({"main.py": program})
+        repository.python("main.py", check=True)
+        lines = (repository.directory / "experiments/1/metrics.jsonl").read_bytes().splitlines()
+        assert [json.loads(line)["loss"] for line in lines][-1] == "last"
 
     def test_a_summary_that_cannot_be_written_keeps_the_old_one(self, repository):
         program = BEGIN + "experiment.summary(a=1)\n" + LIMIT + "experiment.summary(b='x' * 5000)\n"
@@ -179,6 +200,7 @@ class TestStrangeValues:
             "experiment = Experiment.from_parser(parser)\n"
             "assert experiment.args.password.startswith('hunter2')\n"
             "experiment.note('used ' + experiment.args.password)\n"
+            "experiment.log(text='used ' + experiment.args.password)\n"
             "raise ValueError(experiment.args.password)\n"
         )
         repository.commit({"main.py": program})

@@ -309,7 +309,8 @@ class TestRefusals:
         program = (
             "import os, sys\nfrom meticulous import Experiment\n"
             "import meticulous.folder.writing as writing\n"
-            "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))\n"
+            "sys.dont_write_bytecode = True\nimport resource\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))\n"
             "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
             "try: Experiment({'a': 'x' * 1000})\n"
             "except OSError as error: print(type(error).__name__, error)\n"

@@ -65,7 +65,7 @@ def _open_pipe(libc: ctypes.CDLL, directory: str, reason: str) -> ctypes.c_void_
         f"import sys; sys.path.insert(0, {root!r}); "
         "from meticulous.recorder.ending.finisher import main; main(*sys.argv[1:])"
     )
-    words = [sys.executable, "-I", "-S", "-c", program, os.path.abspath(directory), reason]
+    words = [sys.executable, "-I", "-S", "-B", "-c", program, os.path.abspath(directory), reason]
     command = f"exec {shlex.join(words)} >/dev/null 2>&1"
     libc.popen.restype = ctypes.c_void_p
     opened: int | None = libc.popen(os.fsencode(command), b"we")

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 
+from meticulous.folder.encoding import encode_document
 from meticulous.folder.layout import METADATA, STATUS, Layout
 from meticulous.folder.status import encode_status
 from meticulous.folder.writing import write_atomically, write_even_on_a_full_disk
@@ -44,8 +45,7 @@ def _complete_metadata(path: str, ending: Ending) -> None:
         metadata = json.load(file)
     metadata["exit-code"] = ending.exit_code
     metadata["attempts"][-1].update({"exit-code": ending.exit_code, "status": ending.status})
-    text = json.dumps(metadata, indent=4, ensure_ascii=False) + "\n"
-    write_atomically(path, text.encode("utf-8", "backslashreplace"))
+    write_atomically(path, encode_document(metadata))
 
 
 if __name__ == "__main__":

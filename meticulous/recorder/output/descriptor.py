@@ -215,10 +215,10 @@ class DescriptorStream:
         # The file's offset is shared with the children, so it tells whether they wrote too.
         end = os.lseek(self.descriptor, 0, os.SEEK_CUR)
         if end - recorded == self._mirror.position:
-            self._mirror.position = end
-            self._mirror.send(view)
+            self._mirror.advance(view[:recorded])
         else:
             self._mirror.catch_up()
+        if recorded < len(view):
             self._mirror.send(view[recorded:])
         if error is not None:
             self._give_up(error)

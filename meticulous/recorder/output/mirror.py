@@ -8,6 +8,9 @@ from meticulous.folder.writing import write_available
 
 _CHUNK = 1 << 18
 
+_REMEMBERED = 32
+"""Bytes carried last that are looked for again: a file emptied and refilled holds others."""
+
 
 class Mirror:
     """Copies a growing file to a descriptor: a terminal, a pipe, another file.
@@ -24,6 +27,7 @@ class Mirror:
     """
 
     __slots__ = (
+        "_last_bytes",
         "_source_file",
         "_target_file",
         "failure",
@@ -38,6 +42,7 @@ class Mirror:
         self.target = target
         self._source_file = file_behind(source)
         self._target_file = None if target is None else file_behind(target)
+        self._last_bytes = b""
         self.position = os.fstat(source).st_size
         self.failure: OSError | None = None
         """Why the target can take no more, such as a closed pipe; then nothing is carried.
@@ -52,7 +57,7 @@ class Mirror:
         if not self.has_source:
             return 0
         size = os.fstat(self.source).st_size
-        if size < self.position:
+        if size < self.position or (size > self.position and not self._follows_on()):
             self.was_truncated = True
             self.position = 0
         before = self.position
@@ -60,9 +65,19 @@ class Mirror:
             data = os.pread(self.source, min(_CHUNK, size - self.position), self.position)
             if not data:
                 break
-            self.position += len(data)
-            self.send(data)
+            self.advance(data)
         return self.position - before
+
+    def advance(self, data: bytes | memoryview) -> None:
+        """Carry `data`, which is what the file holds next."""
+        self.position += len(data)
+        self._last_bytes = bytes(data[-_REMEMBERED:])
+        self.send(data)
+
+    def _follows_on(self) -> bool:
+        """Say whether the file still holds, before our position, what was carried last."""
+        count = len(self._last_bytes)
+        return os.pread(self.source, count, self.position - count) == self._last_bytes
 
     def send(self, data: bytes | memoryview) -> None:
         """Write to the target at once; a failure is kept in `failure`, not raised."""

@@ -31,10 +31,20 @@ def start(directory: str) -> None:
             attached.tell(directory)
 
     atexit.register(report)
+    _describe(directory)
     terminals = os.environ.pop(layout.TERMINALS_VARIABLE, "").split(",")
     for name in ("stdout", "stderr"):
         _write_line_by_line(name, name in terminals)
     sys.meta_path.insert(0, _ArgparseFinder(directory))
+
+
+def _describe(directory: str) -> None:
+    """Describe the surroundings of this interpreter, which need not be the recording one's."""
+    from meticulous.recorder.environment.collector import start_collecting
+    from meticulous.recorder.secrets.gate import Gate
+
+    start_collecting(directory, Gate())
+    attached.tell(directory, python=sys.version.split()[0])
 
 
 def _write_line_by_line(name: str, is_terminal: bool) -> None:

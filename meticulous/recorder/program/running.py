@@ -75,7 +75,9 @@ class RecordedProgram:
             if isinstance(error, MeticulousError):
                 raise
             raise allocation.cannot_write(os.path.dirname(directory), error) from error
-        self._collector = start_collecting(directory, self.writer.gate)
+        self._collector = None
+        if not self.command.is_python:
+            self._collector = start_collecting(directory, self.writer.gate)
         self._watch.start()
 
     def wait(self) -> Ending:
@@ -86,9 +88,17 @@ class RecordedProgram:
         self._write_end(ending)
         for file in self._files:
             os.close(file)
-        if self._collector.must_wait:
-            self._collector.finished(10.0)
+        self._describe_surroundings()
         return ending
+
+    def _describe_surroundings(self) -> None:
+        """See that the surroundings are described; a Python program does that itself."""
+        from meticulous.recorder.environment.collector import start_collecting
+
+        if self._collector is None and "python" not in self._handed_over:
+            self._collector = start_collecting(self.writer.paths.directory, self.writer.gate)
+        if self._collector is not None and self._collector.must_wait:
+            self._collector.finished(10.0)
 
     def _open_streams(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -228,12 +238,14 @@ class RecordedProgram:
             return
         news = {**self._handed_over, **handed_over}
         previous, self._handed_over = self._handed_over, news
-        keys = ("args", "default_args", "description", "tags")
+        keys = ("args", "default_args", "description", "tags", "python")
         if any(news.get(key) != previous.get(key) for key in keys):
             self._apply(news)
 
     def _apply(self, news: dict[str, Any]) -> None:
         writer = self.writer
+        if news.get("python"):
+            writer.metadata["python"] = news["python"]
         if news.get("description"):
             writer.metadata["description"] = news["description"]
         tags = [*writer.metadata["tags"], *news.get("tags", [])]
@@ -264,6 +276,7 @@ def run_program(words: Sequence[str], **settings: Any) -> Ending:
         command=command.words,
         original_command=sys.orig_argv,
         main_script=command.main_file,
+        resume_by="command",
         **settings,
     )
     program = RecordedProgram(command, opening.open_record(plan))
