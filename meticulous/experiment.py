@@ -129,6 +129,7 @@ class Experiment:
         attached = attach(self.args, self.default_args, settings)
         if attached is not None:
             return attached
+        from meticulous.recorder.ending.signals import held
         from meticulous.recorder.opening import Plan, open_record
         from meticulous.recorder.output.capture import check_capture
         from meticulous.recorder.recording import Recording
@@ -144,8 +145,9 @@ class Experiment:
             main_script=_main_script(),
             **settings,
         )
-        recording = Recording(open_record(plan), capture)
-        recording.start()
+        with held():
+            recording = Recording(open_record(plan), capture)
+            recording.start()
         return recording
 
     @staticmethod

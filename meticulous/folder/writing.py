@@ -58,6 +58,26 @@ def write_atomically(path: str, data: bytes) -> None:
         raise
 
 
+def open_to_append(path: str) -> int:
+    """Open a file for reading and appending; its descriptor is none of the three standard ones.
+
+    In a process that was started without one of those, the next open file would get its number.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    if descriptor > 2:
+        return descriptor
+    import fcntl
+
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(descriptor)
+
+
 def write_even_on_a_full_disk(path: str, data: bytes) -> None:
     """Replace an existing file of a few bytes, in its own block when there is no room for another.
 
@@ -88,7 +108,7 @@ def open_lines(path: str) -> int:
     Raises:
         OSError: The file cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    descriptor = open_to_append(path)
     try:
         if _lock(descriptor, alone=True):
             _mend_last_line(descriptor)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def loaded_files() -> list[str]:
     """Return the files of all modules that this process has loaded."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return [file for file in files if isinstance(file, str)]
+    # A program read from standard input calls its file "<stdin>".
+    return [file for file in files if isinstance(file, str) and not file.startswith("<")]
 
 
 def note_loaded_code(

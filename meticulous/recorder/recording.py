@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 from meticulous.folder import allocation, clock, layout, status
@@ -11,7 +12,8 @@ from meticulous.recorder import opening
 from meticulous.recorder.ending import exitcode
 from meticulous.recorder.ending.exits import ExitWatch, unknown_ending
 from meticulous.recorder.ending.outcome import Ending, by_signal
-from meticulous.recorder.ending.signals import SignalWatch
+from meticulous.recorder.ending.signals import SignalWatch, held
+from meticulous.recorder.environment.collector import start_collecting
 from meticulous.recorder.output.capture import capture_stream, check_capture
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.watch import Watch
@@ -75,8 +77,6 @@ class Recording:
             ExperimentsDirectoryError: A file cannot be written; a folder that was made for this
                 run is removed again.
         """
-        from meticulous.recorder.environment.collector import start_collecting
-
         directory = self.writer.paths.directory
         self._monotonic_start = time.monotonic()
         self._started = time.time()
@@ -109,18 +109,34 @@ class Recording:
         """Write the end of the run; only the first call, by the process that owns it, counts."""
         if not self.is_running:
             return
-        self._stop(at_exit)
-        self._write_end(ending)
-        with self.writer.tolerating("the final STATUS"):
-            self.writer.write_status(ending.status, self._reason(ending))
+        with held() as arrived:
+            self._write_end(ending, at_exit)
+            if at_exit:
+                # The program has ended; where an interrupt comes too late it did without us too.
+                arrived[:] = [number for number in arrived if number != signal.SIGINT]
+            if at_exit and arrived:
+                ending = by_signal(arrived[0])
+            with self.writer.tolerating("the final STATUS"):
+                self.writer.write_status(ending.status, self._reason(ending))
+            self._clean_up()
+
+    def _write_end(self, ending: Ending, at_exit: bool) -> None:
+        """Write all of the end but STATUS; whatever fails here, STATUS is written all the same."""
+        try:
+            self._stop(at_exit)
+            self._complete_metadata(ending)
+        except Exception as error:  # a bug of ours or an exhausted system must not cost STATUS
+            self.writer.warn("the end", f"the end is not recorded in full: {error!r}")
+
+    def _clean_up(self) -> None:
+        self._signals.stop()
+        self._exits.stop()
         self.writer.close()
 
     def _stop(self, at_exit: bool) -> None:
         self.state = "finished"
         self._watch.stop()
         self._stop_streams(at_exit)
-        self._signals.stop()
-        self._exits.stop()
         if os.environ.get(layout.EXPERIMENT_VARIABLE) == self.writer.paths.directory:
             if self._outer_folder is None:
                 del os.environ[layout.EXPERIMENT_VARIABLE]
@@ -128,7 +144,7 @@ class Recording:
                 os.environ[layout.EXPERIMENT_VARIABLE] = self._outer_folder
         self._collector.finished(_ENVIRONMENT_SECONDS if self._collector.must_wait else 0.0)
 
-    def _write_end(self, ending: Ending) -> None:
+    def _complete_metadata(self, ending: Ending) -> None:
         note_loaded_code(self.writer, self.record, loaded_files(), self._started)
         now = time.time()
         facts = {
@@ -151,13 +167,13 @@ class Recording:
             return
         if not self.is_running:
             return
-        self._stop(at_exit=True)
-        self._write_end(Ending(status.RUNNING))
-        if not exitcode.hand_over(self.writer.paths.directory, self._reason(Ending(""))):
-            ending = unknown_ending()
-            with self.writer.tolerating("the final STATUS"):
-                self.writer.write_status(ending.status, self._reason(ending))
-        self.writer.close()
+        with held():
+            self._write_end(Ending(status.RUNNING), at_exit=True)
+            if not exitcode.hand_over(self.writer.paths.directory, self._reason(Ending(""))):
+                ending = unknown_ending()
+                with self.writer.tolerating("the final STATUS"):
+                    self.writer.write_status(ending.status, self._reason(ending))
+            self._clean_up()
 
     def _start_attempt(self) -> None:
         metadata = self.writer.metadata

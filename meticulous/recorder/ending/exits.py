@@ -12,6 +12,7 @@ of the program is replaced:
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
     from typing import Any
+
+_SPARE_DESCRIPTORS = 4
 
 
 class ExitWatch:
@@ -54,9 +57,16 @@ class ExitWatch:
         self._owner = os.getpid()
         self._main_frame = _outermost_frame()
         self._finalizer: Any = None
+        self._spare: list[int] = []
 
     def start(self) -> None:
         """Begin to watch."""
+        import opcode
+
+        self._returns = [opcode.opmap.get(name) for name in ("RETURN_VALUE", "RETURN_CONST")]
+        # A program may end because it has used up all descriptors; the end needs a few itself.
+        with contextlib.suppress(OSError):
+            self._spare = [os.dup(0) for _ in range(_SPARE_DESCRIPTORS)]
         atexit.register(self._at_exit)
         self._previous_hook = threading.excepthook
         threading.excepthook = self._hook = self._in_thread
@@ -68,6 +78,7 @@ class ExitWatch:
     def stop(self) -> None:
         """Watch no more; hooks that others put over ours stay where they are."""
         atexit.unregister(self._at_exit)
+        self._close_spare()
         if threading.excepthook is self._hook:
             threading.excepthook = self._previous_hook
         if self._finalizer is not None:
@@ -76,22 +87,34 @@ class ExitWatch:
     def _at_exit(self) -> None:
         if os.getpid() != self._owner:
             return
+        self._close_spare()
         ending = self._find_ending()
         self._ended(ending)
         if ending is not None and ending.status == status.INTERRUPTED:
             _remember_interrupt()
 
+    def _close_spare(self) -> None:
+        while self._spare:
+            os.close(self._spare.pop())
+
     def _find_ending(self) -> Ending | None:
         frame = self._main_frame
-        exception = _last_exception()
-        traceback = None if exception is None else exception.__traceback__
-        if exception is not None and traceback is not None and traceback.tb_frame is frame:
-            return by_exception(exception)
-        if _has_returned(frame) and not _is_interactive() and self._code_is_certain():
-            return by_exit_code(0)
+        if self._has_returned(frame):
+            if not _is_interactive() and self._code_is_certain():
+                return by_exit_code(0)
+        else:
+            exception = _last_exception()
+            traceback = None if exception is None else exception.__traceback__
+            if exception is not None and traceback is not None and traceback.tb_frame is frame:
+                return by_exception(exception)
         from meticulous.recorder.ending import unwinding
 
         return unwinding.ending()
+
+    def _has_returned(self, frame: FrameType | None) -> bool:
+        if frame is None or frame.f_lasti < 0:
+            return False
+        return frame.f_code.co_code[frame.f_lasti] in self._returns
 
     def _in_thread(self, details: threading.ExceptHookArgs, /) -> None:
         self._previous_hook(details)
@@ -135,15 +158,6 @@ def _remember_interrupt() -> None:
         exec("raise KeyboardInterrupt")  # noqa: S102 - a constant
     except KeyboardInterrupt:
         return
-
-
-def _has_returned(frame: FrameType | None) -> bool:
-    if frame is None or frame.f_lasti < 0:
-        return False
-    import opcode
-
-    returns = [opcode.opmap.get(name) for name in ("RETURN_VALUE", "RETURN_CONST")]
-    return frame.f_code.co_code[frame.f_lasti] in returns
 
 
 def _last_exception() -> BaseException | None:

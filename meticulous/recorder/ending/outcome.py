@@ -81,9 +81,9 @@ def by_exception(exception: BaseException) -> Ending:
 
 def format_exception(exception: BaseException) -> str:
     """Return the traceback as Python would print it."""
-    import traceback
-
     try:
+        import traceback
+
         return "".join(traceback.format_exception(exception))
     except Exception as failure:  # an exception's own __str__ can fail in any way
         return f"{type(exception).__qualname__} (its traceback cannot be formatted: {failure!r})"

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # names a handler where `signal` may its equal
+import contextlib
 import os
 import signal
 import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
+    from typing import Any
 
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGXCPU")
+_HELD_SIGNALS = ("SIGINT", *_ENDING_SIGNALS)
 
 _started: list[SignalWatch] = []
 """The watches of this process, the oldest first; one handler serves them all."""
-
-_handled: set[int] = set()
-"""The signals whose default action has been replaced by our handler."""
 
 
 class SignalWatch:
@@ -38,24 +39,13 @@ class SignalWatch:
     def start(self) -> None:
         """Begin to watch."""
         _started.append(self)
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for name in _ENDING_SIGNALS:
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, _arrived)
-                _handled.add(number)
+        _settle_handlers()
 
     def stop(self) -> None:
         """Watch no more; the last one puts back the default actions that are still ours."""
         if self in _started:
             _started.remove(self)
-        if _started or threading.current_thread() is not threading.main_thread():
-            return
-        for number in _handled:
-            if signal.getsignal(number) is _arrived:
-                signal.signal(number, signal.SIG_DFL)
-        _handled.clear()
+        _settle_handlers()
 
     def tell(self, number: int) -> None:
         """Pass the signal on to the owner, unless this is a forked child of it."""
@@ -63,11 +53,71 @@ class SignalWatch:
             self._ended(number)
 
 
-def _arrived(number: int, frame: FrameType | None) -> None:
-    del frame
-    signal.signal(number, signal.SIG_DFL)
+class _DefaultWithRecord:
+    """The default action of a signal, with the record written first.
+
+    Equal to `signal.SIG_DFL`, which is then what `signal.getsignal` answers. So a program that
+    asks who handles a signal, before it installs a handler of its own or to call the one before,
+    does the same with us as without.
+    """
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if _signal.getsignal(number) is not self:
+            # Called by the program's own handler as the one before; the default could not be.
+            return
+        try:
+            for watch in reversed(_started.copy()):
+                watch.tell(number)
+        finally:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other == int(signal.SIG_DFL)
+
+    def __hash__(self) -> int:
+        return hash(int(signal.SIG_DFL))
+
+
+_default_with_record = _DefaultWithRecord()
+
+
+def _settle_handlers() -> None:
+    """Install our handler in place of default actions while a run goes on, and take it back."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in _numbers(_ENDING_SIGNALS):
+        if _signal.getsignal(number) in (_default_with_record, int(signal.SIG_DFL)):
+            signal.signal(number, _default_with_record if _started else signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[list[int]]:
+    """Hold back signals for the block, which is to be done whole, and deliver them after it.
+
+    Elsewhere than in the main thread nothing is held: handlers run in the main thread only.
+
+    Yields:
+        The signals that have arrived so far.
+    """
+    arrived: list[int] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _numbers(_HELD_SIGNALS):
+            handler = _signal.getsignal(number)
+            if handler is not None and handler != int(signal.SIG_IGN):
+                previous[number] = handler
+                signal.signal(number, lambda number, _: arrived.append(number))
     try:
-        for watch in reversed(_started.copy()):
-            watch.tell(number)
+        yield arrived
     finally:
-        os.kill(os.getpid(), number)
+        for held_back, handler in previous.items():
+            signal.signal(held_back, handler)
+        # Runs that began or ended in the block could not settle this themselves.
+        _settle_handlers()
+        for late in arrived:
+            os.kill(os.getpid(), late)
+
+
+def _numbers(names: tuple[str, ...]) -> list[signal.Signals]:
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]

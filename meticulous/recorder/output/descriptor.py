@@ -14,8 +14,8 @@ import os
 import sys
 import threading
 
-from meticulous.folder.writing import write_available
-from meticulous.recorder.output.forks import active, flush, watch_forks
+from meticulous.folder.writing import open_to_append, write_available
+from meticulous.recorder.output.forks import active, flush, structure, watch_forks
 from meticulous.recorder.output.mirror import Mirror, file_behind
 
 TYPE_CHECKING = False
@@ -55,12 +55,14 @@ class DescriptorStream:
         self.state = "new"
         self._failed = failed
         self._owner = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._file = -1
         self._saved = -1
         self._shown_in_vain = 0
         self._offered_again = b""
+        self._recorded = 0
         self._trouble = ""
+        self._told_closed = False
         self._writes = 0
         self._gathering = False
         self._wake: Callable[[], None] = lambda: None
@@ -82,21 +84,24 @@ class DescriptorStream:
         import fcntl
 
         self._wake = wake
-        self._original: TextIO = getattr(sys, self.name)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(self.path, flags, 0o666)
-        flush(self._original)
-        self.shows_terminal = self._original.isatty()
-        # Numbers from 10 up stay clear of the small ones that shell scripts use by hand.
-        self._saved = fcntl.fcntl(self.descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
-        self._mirror = Mirror(self._file, self._saved)
-        os.dup2(self._file, self.descriptor, inheritable=True)
-        self._text = _text_like(self._original, _Raw(self))
-        self._unbuffered = bool(getattr(self._original, "write_through", False))
-        setattr(sys, self.name, self._text)
-        self.state = "capturing"
+        with structure:
+            self._original: TextIO = getattr(sys, self.name)
+            self._file = open_to_append(self.path)
+            flush(self._original)
+            self.shows_terminal = self._original.isatty()
+            # Numbers from 10 up stay clear of the small ones that shell scripts use by hand.
+            self._saved = fcntl.fcntl(self.descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+            self._mirror = Mirror(self._file, self._saved)
+            self._text = _text_like(self._original, _Raw(self))
+            self._unbuffered = bool(getattr(self._original, "write_through", False))
+            active.append(self)
+            self.state = "capturing"
+            os.dup2(self._file, self.descriptor, inheritable=True)
+            setattr(sys, self.name, self._text)
+        # Whoever kept the stream from before writes to the same file, in the same order.
+        self._was_line_buffered = bool(getattr(self._original, "line_buffering", True))
+        _set_line_buffering(self._original, True)
         watch_forks()
-        active.append(self)
 
     def tick(self, elapsed: float) -> bool:
         """Carry on what others wrote, and decide between writing each line and gathering.
@@ -114,17 +119,37 @@ class DescriptorStream:
             self._gather(False)
         if self.state != "capturing":
             return False
+        flush(self._original)
         busy = self._gathering
         if self._gathering:
             position = self._mirror.position
             flush(self._text)
             if self._mirror.position - position < _FAST_BYTES_PER_TICK and self._writes <= 1:
                 self._gather(False)
-        elif self._writes > _FAST_LINES_PER_SECOND * elapsed and not self._unbuffered:
+        elif self._may_gather and self._writes > _FAST_LINES_PER_SECOND * elapsed:
             self._gather(True)
         self._writes = 0
-        with self._lock:
-            return self._mirror.catch_up() > 0 or busy
+        return self._catch_up() > 0 or busy
+
+    @property
+    def _may_gather(self) -> bool:
+        # Where Python itself would write each line, or each word, their order is kept exactly.
+        return not (self.shows_terminal or self._unbuffered)
+
+    def _catch_up(self) -> int:
+        if not self._lock.acquire(timeout=1.0):
+            return 0
+        try:
+            count = self._mirror.catch_up() if self.state == "capturing" else 0
+        finally:
+            self._lock.release()
+        if self._mirror.was_closed and not self._told_closed:
+            self._told_closed = True
+            self._trouble = (
+                f"the program closed the descriptor behind its own {self.name}; from there on it "
+                f"is recorded, but no longer shown ({self.path})"
+            )
+        return count
 
     def stop(self, at_exit: bool = False) -> None:
         """Carry on all that is left and put everything back as it was.
@@ -136,24 +161,27 @@ class DescriptorStream:
         """
         if self.state not in ("capturing", "failed") or os.getpid() != self._owner:
             return
+        flush(self._original)
         flush(self._text)
-        self._tell_trouble()
-        if self.state == "failed":
+        with structure:
+            # What the streams above have not carried on yet is to pass through ours.
+            for stream in reversed(active):
+                if stream.name == self.name:
+                    stream._catch_up()
+                if stream is self:
+                    break
+            # Somebody may be held up in the middle of showing something, for as long as he likes.
+            has_lock = self._lock.acquire(timeout=1.0)
             self.state = "stopped"
-            self._release_text()
-            return
-        if self._lock.acquire(timeout=1.0):
-            try:
-                self._mirror.catch_up()
-            finally:
+            self._release_descriptor()
+            if has_lock:
                 self._lock.release()
+        self._tell_trouble()
         if self._mirror.was_truncated:
             self._failed(
                 f"{self.name} was emptied while the program ran, as `> /dev/{self.name}`"
                 " does; what it held before is lost"
             )
-        self.state = "stopped"
-        self._release_descriptor()
         if at_exit and self.last_flush_fails:
             self._gather(True)
             self._text.write("\n")
@@ -168,7 +196,7 @@ class DescriptorStream:
         too short to have left Python's buffer: the process then exits with 120.
         """
         failure = self._mirror.failure
-        if failure is None or failure.errno is None:
+        if failure is None or failure.errno is None or self._unbuffered:
             return False
         return self._shown_in_vain <= io.DEFAULT_BUFFER_SIZE
 
@@ -186,22 +214,46 @@ class DescriptorStream:
     def write(self, data: ReadableBuffer) -> int:
         """Write what Python wrote to the file, and show it at once."""
         view = memoryview(data).cast("B")
-        if self.state != "capturing" or os.getpid() != self._owner:
+        if os.getpid() != self._owner:
             return os.write(self.descriptor, view)
-        self._writes += 1
-        if self._writes == 150 and not self._gathering:
-            self._wake()
+        self._let_others_show()
         with self._lock:
-            self._write_and_show(view)
+            if self.state != "capturing" or not self._is_ours:
+                return os.write(self.descriptor, view)
+            self._writes += 1
+            if self._writes == 150 and not self._gathering:
+                self._wake()
+            self._recorded = 0
+            try:
+                self._write_and_show(view)
+            except BaseException:
+                # A signal's handler raised; what is in the file will be offered again.
+                self._offered_again = bytes(view[: self._recorded])
+                raise
         failure = self._mirror.failure
         if failure is not None and failure.errno is not None:
             self._tell_program(view, failure)
         return len(view)
 
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the descriptor still means the run's file; a program may point it elsewhere."""
+        return file_behind(self.descriptor) == self._mirror.source_file
+
+    def _let_others_show(self) -> None:
+        """Where both streams go to one place, show first what the other one has been written."""
+        for stream in active:
+            if stream.name != self.name and stream.shows_where(self):
+                stream._catch_up()
+
+    def shows_where(self, other: DescriptorStream) -> bool:
+        """Say whether the output goes to the same place as that of another stream."""
+        return self._mirror.target_file == other._mirror.target_file
+
     def _tell_program(self, view: memoryview, failure: OSError) -> None:
         """Raise what the program would have met without us, when it would have met it."""
         self._shown_in_vain += len(view)
-        if self._shown_in_vain > io.DEFAULT_BUFFER_SIZE:
+        if self._unbuffered or self._shown_in_vain > io.DEFAULT_BUFFER_SIZE:
             # Python offers the same bytes again at the next flush: they are in the file already.
             self._offered_again = bytes(view)
             raise failure
@@ -211,22 +263,23 @@ class DescriptorStream:
             known, self._offered_again = self._offered_again, b""
             if view[: len(known)] == known:
                 view = view[len(known) :]
-        recorded, error = write_available(self.descriptor, view)
+        self._recorded, error = write_available(self.descriptor, view)
         # The file's offset is shared with the children, so it tells whether they wrote too.
-        end = os.lseek(self.descriptor, 0, os.SEEK_CUR)
-        if end - recorded == self._mirror.position:
-            self._mirror.advance(view[:recorded])
+        end = os.lseek(self._file, 0, os.SEEK_CUR)
+        if end - self._recorded == self._mirror.position:
+            self._mirror.advance(view[: self._recorded])
         else:
             self._mirror.catch_up()
-        if recorded < len(view):
-            self._mirror.send(view[recorded:])
+        if self._recorded < len(view):
+            self._mirror.send(view[self._recorded :])
         if error is not None:
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
         # The text stream stays in place: it still holds what comes after these bytes.
         self.state = "failed"
-        self._release_descriptor()
+        if self._mirror.has_target and self._is_ours:
+            os.dup2(self._saved, self.descriptor, inheritable=True)
         # Told at the next tick: here somebody is in the middle of writing.
         self._trouble = (
             f"{self.name} is recorded no further: {error.strerror or error} "
@@ -240,11 +293,12 @@ class DescriptorStream:
 
     def _gather(self, on: bool) -> None:
         self._gathering = on
-        # RuntimeError: another thread is in the middle of a write; the next tick tries again.
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            self._text.reconfigure(line_buffering=not on)
+        _set_line_buffering(self._text, not on)
 
     def _release_text(self) -> None:
+        # It may have been kept by somebody, and is used from now on without us.
+        self._gather(False)
+        _set_line_buffering(self._original, self._was_line_buffered)
         if getattr(sys, self.name) is self._text:
             setattr(sys, self.name, self._original)
 
@@ -257,7 +311,7 @@ class DescriptorStream:
                 # One that began after us goes on: what it shows must now go where ours went.
                 above[0]._mirror.redirect(self._saved)
                 above[0]._original = self._original
-            elif file_behind(self.descriptor) == file_behind(self._file):
+            elif self._is_ours:
                 os.dup2(self._saved, self.descriptor, inheritable=True)
             os.close(self._saved)
         if self._mirror.has_source:
@@ -265,7 +319,7 @@ class DescriptorStream:
 
     def after_fork_in_child(self) -> None:
         """Become usable in a forked child, which writes each line at once and mirrors nothing."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self._gathering:
             self._gather(False)
 
@@ -292,12 +346,22 @@ class _Raw(io.RawIOBase):
 
 
 def _text_like(original: TextIO, raw: _Raw) -> io.TextIOWrapper:
+    unbuffered = bool(getattr(original, "write_through", False))
     text = io.TextIOWrapper(
-        io.BufferedWriter(raw),
+        # Like Python itself under -u: no buffer below the text, so that half a line is not kept.
+        raw if unbuffered else io.BufferedWriter(raw),
         encoding=original.encoding,
         errors=original.errors,
         line_buffering=True,
-        write_through=bool(getattr(original, "write_through", False)),
+        write_through=unbuffered,
     )
     text.mode = "w"  # type: ignore[misc]
     return text
+
+
+def _set_line_buffering(stream: object, on: bool) -> None:
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        # RuntimeError: another thread is in the middle of a write; the next tick tries again.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            reconfigure(line_buffering=on)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 active: list[DescriptorStream] = []
 """The streams that are capturing in this process, outermost first."""
 
+structure = threading.RLock()
+"""Held while `active` and what the descriptors mean are changed, for runs may end in any thread."""
+
 _fork_lock = threading.Lock()
 _forks_watched = False
 _fork_lock_held = False

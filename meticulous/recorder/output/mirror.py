@@ -28,20 +28,21 @@ class Mirror:
 
     __slots__ = (
         "_last_bytes",
-        "_source_file",
-        "_target_file",
         "failure",
         "position",
         "source",
+        "source_file",
         "target",
+        "target_file",
+        "was_closed",
         "was_truncated",
     )
 
     def __init__(self, source: int, target: int | None) -> None:
         self.source = source
         self.target = target
-        self._source_file = file_behind(source)
-        self._target_file = None if target is None else file_behind(target)
+        self.source_file = file_behind(source)
+        self.target_file = None if target is None else file_behind(target)
         self._last_bytes = b""
         self.position = os.fstat(source).st_size
         self.failure: OSError | None = None
@@ -49,12 +50,15 @@ class Mirror:
 
         It has no `errno` if the program itself closed the target's descriptor.
         """
+        self.was_closed = False
+        """Whether the program closed a descriptor of ours; nothing is carried then."""
         self.was_truncated = False
         """Whether somebody emptied the file while it grew (`echo > /dev/stdout` does)."""
 
     def catch_up(self) -> int:
         """Carry everything that is new and return how many bytes that was."""
         if not self.has_source:
+            self.was_closed = True
             return 0
         size = os.fstat(self.source).st_size
         if size < self.position or (size > self.position and not self._follows_on()):
@@ -84,6 +88,7 @@ class Mirror:
         if self.target is None or self.failure is not None:
             return
         if not self.has_target:
+            self.was_closed = True
             self.failure = OSError("the program has closed it")
             return
         rest = memoryview(data)
@@ -100,17 +105,17 @@ class Mirror:
         """Have the target's descriptor mean the file that `descriptor` means."""
         if self.target is not None:
             os.dup2(descriptor, self.target, inheritable=False)
-            self._target_file = file_behind(self.target)
+            self.target_file = file_behind(self.target)
 
     @property
     def has_target(self) -> bool:
         """Whether the target's descriptor still means what it meant at the start."""
-        return self.target is not None and file_behind(self.target) == self._target_file
+        return self.target is not None and file_behind(self.target) == self.target_file
 
     @property
     def has_source(self) -> bool:
         """Whether the source's descriptor still means the run's file."""
-        return file_behind(self.source) == self._source_file
+        return file_behind(self.source) == self.source_file
 
     def _wait_for_room(self) -> None:
         import select

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from meticulous.folder.writing import write_all
+from meticulous.folder.writing import open_to_append, write_all
 from meticulous.recorder.output.forks import flush
 
 TYPE_CHECKING = False
@@ -42,8 +42,7 @@ class PythonStream:
         """
         del wake  # every write is copied at once
         self._original = getattr(sys, self.name)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(self.path, flags, 0o666)
+        self._file = open_to_append(self.path)
         self._tee = _Tee(self._original, self._keep)
         setattr(sys, self.name, self._tee)
         self.state = "capturing"
