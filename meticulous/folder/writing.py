@@ -58,6 +58,15 @@ def write_atomically(path: str, data: bytes) -> None:
         raise
 
 
+def file_behind(descriptor: int) -> tuple[int, int] | None:
+    """Return what identifies the file a descriptor means now; None when it means none."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def open_to_append(path: str) -> int:
     """Open a file for reading and appending; its descriptor is none of the three standard ones.
 

@@ -13,6 +13,7 @@ from meticulous.folder.plain import plain
 from meticulous.folder.status import encode_status
 from meticulous.folder.writing import (
     append_line,
+    file_behind,
     open_lines,
     write_atomically,
     write_even_on_a_full_disk,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from meticulous.recorder.secrets.gate import Gate
+
+_LONGEST_REASON = 100_000
+"""Characters of a reason that are kept; of a longer one the middle is left out."""
 
 
 class RecordWriter:
@@ -45,6 +49,7 @@ class RecordWriter:
         """Shows a warning to the user."""
         self._announced: set[str] = set()
         self._metrics: int | None = None
+        self._metrics_file: tuple[int, int] | None = None
         self._next_step = 0
         self._summary: dict[str, Any] = {}
         self._summary_stamp: tuple[int, int] | None = None
@@ -81,6 +86,9 @@ class RecordWriter:
         Raises:
             OSError: The file could not be written.
         """
+        if len(reason) > _LONGEST_REASON:
+            half = _LONGEST_REASON // 2
+            reason = f"{reason[:half]}\n[...]\n{reason[-half:]}"
         data = encode_status(word, self.gate.clean_text(reason))
         write_even_on_a_full_disk(self.paths.path(layout.STATUS), data)
 
@@ -113,7 +121,8 @@ class RecordWriter:
         data = encode_line(line)
         try:
             descriptor = self._metrics
-            if descriptor is None:
+            # A program may close descriptors it knows nothing of, and get their numbers anew.
+            if descriptor is None or file_behind(descriptor) != self._metrics_file:
                 descriptor = self._open_metrics()
             if os.write(descriptor, data) != len(data):
                 raise OSError("only part of a line could be written")
@@ -134,7 +143,8 @@ class RecordWriter:
     def close(self) -> None:
         """Close what is open; the writer can still be used, as notes after the end are."""
         if self._metrics is not None:
-            os.close(self._metrics)
+            if file_behind(self._metrics) == self._metrics_file:
+                os.close(self._metrics)
             self._metrics = None
 
     @contextlib.contextmanager
@@ -179,6 +189,7 @@ class RecordWriter:
 
     def _open_metrics(self) -> int:
         self._metrics = open_lines(self.paths.path(layout.METRICS))
+        self._metrics_file = file_behind(self._metrics)
         return self._metrics
 
     def _step_after_last(self) -> int:

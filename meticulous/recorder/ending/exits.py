@@ -14,16 +14,19 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
 import threading
 
 from meticulous.folder import status
+from meticulous.folder.writing import file_behind
 from meticulous.recorder.ending.outcome import (
     Ending,
     by_exception,
     by_exit_code,
     format_exception,
 )
+from meticulous.recorder.ending.signals import held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +69,8 @@ class ExitWatch:
         self._returns = [opcode.opmap.get(name) for name in ("RETURN_VALUE", "RETURN_CONST")]
         # A program may end because it has used up all descriptors; the end needs a few itself.
         with contextlib.suppress(OSError):
-            self._spare = [os.dup(0) for _ in range(_SPARE_DESCRIPTORS)]
+            self._spare = [os.open(os.devnull, os.O_CLOEXEC) for _ in range(_SPARE_DESCRIPTORS)]
+            self._spare_file = file_behind(self._spare[0])
         atexit.register(self._at_exit)
         self._previous_hook = threading.excepthook
         threading.excepthook = self._hook = self._in_thread
@@ -87,15 +91,21 @@ class ExitWatch:
     def _at_exit(self) -> None:
         if os.getpid() != self._owner:
             return
-        self._close_spare()
-        ending = self._find_ending()
-        self._ended(ending)
-        if ending is not None and ending.status == status.INTERRUPTED:
-            _remember_interrupt()
+        with held() as arrived:
+            self._close_spare()
+            ending = self._find_ending()
+            self._ended(ending)
+            if ending is not None and ending.status == status.INTERRUPTED:
+                _remember_interrupt()
+            # The program has ended; an interrupt this late would have changed nothing.
+            arrived[:] = [number for number in arrived if number != signal.SIGINT]
 
     def _close_spare(self) -> None:
         while self._spare:
-            os.close(self._spare.pop())
+            descriptor = self._spare.pop()
+            # A program may have closed it, and have another file under its number.
+            if file_behind(descriptor) == self._spare_file:
+                os.close(descriptor)
 
     def _find_ending(self) -> Ending | None:
         frame = self._main_frame

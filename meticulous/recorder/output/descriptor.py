@@ -14,9 +14,9 @@ import os
 import sys
 import threading
 
-from meticulous.folder.writing import open_to_append, write_available
+from meticulous.folder.writing import file_behind, open_to_append, write_available
 from meticulous.recorder.output.forks import active, flush, structure, watch_forks
-from meticulous.recorder.output.mirror import Mirror, file_behind
+from meticulous.recorder.output.mirror import Mirror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class DescriptorStream:
                 view = view[len(known) :]
         self._recorded, error = write_available(self.descriptor, view)
         # The file's offset is shared with the children, so it tells whether they wrote too.
-        end = os.lseek(self._file, 0, os.SEEK_CUR)
+        end = os.lseek(self.descriptor, 0, os.SEEK_CUR)
         if end - self._recorded == self._mirror.position:
             self._mirror.advance(view[: self._recorded])
         else:

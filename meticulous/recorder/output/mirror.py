@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from meticulous.folder.writing import write_available
+from meticulous.folder.writing import file_behind, write_available
 
 _CHUNK = 1 << 18
 
@@ -122,12 +122,3 @@ class Mirror:
 
         assert self.target is not None  # noqa: S101 - only called while sending to it
         select.select([], [self.target], [], 1.0)
-
-
-def file_behind(descriptor: int) -> tuple[int, int] | None:
-    """Return what identifies the file a descriptor means now; None when it means none."""
-    try:
-        found = os.fstat(descriptor)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

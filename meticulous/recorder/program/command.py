@@ -15,7 +15,17 @@ _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*t?$")
 _OTHER_INTERPRETERS = re.compile(
     r"(sh|bash|dash|ksh|zsh|fish|Rscript|julia|node|perl|ruby|lua|php|octave)[0-9.]*$"
 )
-_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+_WRAPPERS = {
+    "env": (("-u", "--unset", "-C", "--chdir"), 0),
+    "ionice": (("-c", "-n"), 0),
+    "nice": (("-n",), 0),
+    "nohup": ((), 0),
+    "setsid": ((), 0),
+    "stdbuf": (("-i", "-o", "-e"), 0),
+    "time": (("-f", "-o"), 0),
+    "timeout": (("-s", "--signal", "-k", "--kill-after"), 1),
+}
+"""Programs that start another: their options with a value of its own, and their own operands."""
 
 
 class Command:
@@ -24,7 +34,7 @@ class Command:
     Attributes:
         words: The command line as given.
         executable: Absolute path of the program.
-        is_python: Whether a Python interpreter carries it out.
+        takes_hook: Whether a Python interpreter carries it out that heeds PYTHONPATH.
         main_file: The script, or the program's own file; None for `-m`, `-c` and standard input.
         arguments: The words after the program or script.
     """
@@ -37,13 +47,37 @@ class Command:
         """
         self.words = list(words)
         self.executable = _find(self.words[0])
-        self.main_file: str | None = self.executable
-        self.arguments = self.words[1:]
-        self.is_python = _is_interpreter(self.executable) or _has_python_shebang(self.executable)
-        if _is_interpreter(self.executable):
-            self.main_file, self.arguments = _python_program(self.words[1:])
-        elif _OTHER_INTERPRETERS.match(os.path.basename(self.executable)):
+        program = _without_wrappers(self.words)
+        path = _find(program[0])
+        self.main_file: str | None = path
+        self.arguments = program[1:]
+        self.takes_hook = _is_interpreter(path) or _has_python_shebang(path)
+        if _is_interpreter(path):
+            python = _PythonWords(program[1:])
+            self.main_file, self.arguments = python.script, python.arguments
+            self.takes_hook = not python.is_isolated
+        elif _OTHER_INTERPRETERS.match(os.path.basename(path)):
             self.main_file = _first_file(self.arguments)
+
+
+def _without_wrappers(words: list[str]) -> list[str]:
+    """Leave out programs that only start another one, such as `env A=1`, `nice -n 5`, `timeout 9`.
+
+    What cannot be understood stays: the wrapper is then taken for the program.
+    """
+    name = os.path.basename(words[0])
+    if name not in _WRAPPERS:
+        return words
+    with_value, operands = _WRAPPERS[name]
+    rest = words[1:]
+    while rest and rest[0].startswith("-"):
+        rest = rest[2:] if rest[0] in with_value else rest[1:]
+    rest = rest[operands:]
+    while name == "env" and rest and "=" in rest[0]:
+        rest = rest[1:]
+    if not rest or not _is_program(rest[0]):
+        return words
+    return _without_wrappers(rest)
 
 
 def _find(name: str) -> str:
@@ -63,6 +97,12 @@ def _find(name: str) -> str:
     else:
         reason = "there is no such program on PATH or file"
     raise ProgramNotFoundError(f"{name!r} cannot be run: {reason}.")
+
+
+def _is_program(name: str) -> bool:
+    import shutil
+
+    return shutil.which(name) is not None
 
 
 def _is_interpreter(path: str) -> bool:
@@ -87,27 +127,39 @@ def _first_file(words: list[str]) -> str | None:
     return None
 
 
-def _python_program(words: list[str]) -> tuple[str | None, list[str]]:
-    """Split the words after the interpreter into the script, if there is one, and its arguments.
+class _PythonWords:
+    """The words after a Python interpreter.
 
     The interpreter's options are those of https://docs.python.org/3/using/cmdline.html.
+
+    Attributes:
+        script: The script; None for `-m`, `-c` and standard input.
+        arguments: What the program is told.
+        is_isolated: Whether environment variables are ignored (`-I`, `-E`), or `site` (`-S`).
     """
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word == "-" or not word.startswith("-"):
-            return (None if word == "-" else os.path.abspath(word)), rest
-        if word in _OPTIONS_WITH_VALUE:
-            rest = rest[1:]
-            continue
+
+    def __init__(self, words: list[str]) -> None:
+        self.script: str | None = None
+        self.is_isolated = False
+        self.arguments = list(words)
+        while self.arguments:
+            word = self.arguments.pop(0)
+            if word == "-" or not word.startswith("-"):
+                self.script = None if word == "-" else os.path.abspath(word)
+                return
+            if self._option_ends_options(word):
+                return
+
+    def _option_ends_options(self, word: str) -> bool:
         if word.startswith("--"):
-            continue
+            if word == "--check-hash-based-pycs":
+                self.arguments = self.arguments[1:]
+            return False
         for position, letter in enumerate(word[1:], 1):
-            if letter in "cm":
-                # The value is the rest of the word or the next one; the arguments follow.
-                return None, rest if word[position + 1 :] else rest[1:]
-            if letter in "WX":
-                if not word[position + 1 :]:
-                    rest = rest[1:]
-                break
-    return None, []
+            has_value = bool(word[position + 1 :])
+            if letter in "cmWX":
+                # The value is the rest of the word or the next one.
+                self.arguments = self.arguments if has_value else self.arguments[1:]
+                return letter in "cm"
+            self.is_isolated |= letter in "IES"
+        return False

@@ -11,6 +11,7 @@ import time
 from meticulous.errors import MeticulousError, ProgramNotFoundError
 from meticulous.folder import allocation, clock, layout, liveness, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
+from meticulous.folder.writing import open_to_append
 from meticulous.recorder import opening, provenance
 from meticulous.recorder.arguments.words import parse_words
 from meticulous.recorder.ending.out_of_memory import OutOfMemoryCounter
@@ -76,7 +77,7 @@ class RecordedProgram:
                 raise
             raise allocation.cannot_write(os.path.dirname(directory), error) from error
         self._collector = None
-        if not self.command.is_python:
+        if not self.command.takes_hook:
             self._collector = start_collecting(directory, self.writer.gate)
         self._watch.start()
 
@@ -101,16 +102,18 @@ class RecordedProgram:
             self._collector.finished(10.0)
 
     def _open_streams(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        for descriptor, name in ((1, layout.STDOUT), (2, layout.STDERR)):
-            file = os.open(self.writer.paths.path(name), flags, 0o666)
+        targets = [descriptor if _is_open(descriptor) else None for descriptor in (1, 2)]
+        for target, name in zip(targets, (layout.STDOUT, layout.STDERR), strict=True):
+            file = open_to_append(self.writer.paths.path(name))
             self._files.append(file)
-            self._mirrors.append(Mirror(file, descriptor if _is_open(descriptor) else None))
+            self._mirrors.append(Mirror(file, target))
 
     def _spawn(self) -> None:
         # The program starts with the signals as we found them. Python ignores two that others do
         # not, and ignored signals would be inherited.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _waited_for())
+        # Ignored, as some daemons leave it to us, the end of a child would tell nothing.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         default = [signal.SIGPIPE, signal.SIGXFSZ]
         actions = [(os.POSIX_SPAWN_DUP2, file, n) for n, file in enumerate(self._files, 1)]
         try:
@@ -131,7 +134,7 @@ class RecordedProgram:
         environment[layout.EXPERIMENT_VARIABLE] = self.writer.paths.directory
         environment[layout.RUN_VARIABLE] = self.writer.paths.directory
         environment[layout.REPOSITORY_VARIABLE] = self.record.code.directory
-        if not self.command.is_python:
+        if not self.command.takes_hook:
             return environment
         hook = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_start")
         before = environment.get("PYTHONPATH")
