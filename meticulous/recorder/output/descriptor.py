@@ -176,17 +176,17 @@ class DescriptorStream:
             self._release_descriptor()
             if has_lock:
                 self._lock.release()
+            if at_exit and self.last_flush_fails:
+                self._gather(True)
+                self._text.write("\n")
+            else:
+                self._release_text()
         self._tell_trouble()
         if self._mirror.was_truncated:
             self._failed(
                 f"{self.name} was emptied while the program ran, as `> /dev/{self.name}`"
                 " does; what it held before is lost"
             )
-        if at_exit and self.last_flush_fails:
-            self._gather(True)
-            self._text.write("\n")
-        else:
-            self._release_text()
 
     @property
     def last_flush_fails(self) -> bool:
@@ -263,9 +263,11 @@ class DescriptorStream:
             known, self._offered_again = self._offered_again, b""
             if view[: len(known)] == known:
                 view = view[len(known) :]
-        self._recorded, error = write_available(self.descriptor, view)
+        # Our own descriptor: a run that another thread begins at this moment takes the other one.
+        file = self._file if self._mirror.has_source else self.descriptor
+        self._recorded, error = write_available(file, view)
         # The file's offset is shared with the children, so it tells whether they wrote too.
-        end = os.lseek(self.descriptor, 0, os.SEEK_CUR)
+        end = os.lseek(file, 0, os.SEEK_CUR)
         if end - self._recorded == self._mirror.position:
             self._mirror.advance(view[: self._recorded])
         else:
@@ -309,10 +311,13 @@ class DescriptorStream:
         if self._mirror.has_target:
             if above:
                 # One that began after us goes on: what it shows must now go where ours went.
-                above[0]._mirror.redirect(self._saved)
-                above[0]._original = self._original
+                with above[0]._lock:
+                    above[0]._mirror.redirect(self._saved)
+                    above[0]._original = self._original
             elif self._is_ours:
                 os.dup2(self._saved, self.descriptor, inheritable=True)
+            # Other threads may have written until this moment.
+            self._mirror.catch_up()
             os.close(self._saved)
         if self._mirror.has_source:
             os.close(self._file)
