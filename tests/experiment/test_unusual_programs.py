@@ -76,7 +76,7 @@ def test_runs_in_several_threads_lose_nothing(repository):
         "def work(k):\n"
         "    for i in range(10):\n"
         "        with Experiment({'k': k, 'i': i}) as e:\n"
-        "            print('work', k, i)\n            e.summary(k=k, i=i)\n"
+        "            print(f'work {k} {i}\\n', end='')\n            e.summary(k=k, i=i)\n"
         "threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]\n"
         "for t in threads: t.start()\nfor t in threads: t.join()\nprint('all done')\n"
     )

@@ -38,6 +38,7 @@ class SignalWatch:
 
     def start(self) -> None:
         """Begin to watch."""
+        _watch_forks()
         _started.append(self)
         _settle_handlers()
 
@@ -89,6 +90,41 @@ def _settle_handlers() -> None:
     for number in _numbers(_ENDING_SIGNALS):
         if _signal.getsignal(number) in (_default_with_record, int(signal.SIG_DFL)):
             signal.signal(number, _default_with_record if _started else signal.SIG_DFL)
+
+
+_forks_watched = False
+_mask_before_fork: set[int] = set()
+
+
+def _watch_forks() -> None:
+    """Give forked children the default actions back; a fork hook stays for ever, so only once."""
+    global _forks_watched
+    if not _forks_watched:
+        _forks_watched = True
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child
+        )
+
+
+def _before_fork() -> None:
+    # A signal that reaches the child before Python is ready there would be forgotten.
+    if _started:
+        _mask_before_fork.clear()
+        numbers = _numbers(_ENDING_SIGNALS)
+        _mask_before_fork.update(signal.pthread_sigmask(signal.SIG_BLOCK, numbers))
+
+
+def _after_fork() -> None:
+    if _started:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _mask_before_fork)
+
+
+def _in_child() -> None:
+    if _started:
+        _started.clear()
+        with contextlib.suppress(ValueError):  # forked in another thread than the main one
+            _settle_handlers()
+        signal.pthread_sigmask(signal.SIG_SETMASK, _mask_before_fork)
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ _FAST_LINES_PER_SECOND = 3000
 _FAST_BYTES_PER_TICK = 4096
 """Below this many bytes between two ticks, lines are written one by one again."""
 
+_kept_of_parent: list[TextIO] = []
+
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
 
@@ -61,6 +63,8 @@ class DescriptorStream:
         self._shown_in_vain = 0
         self._offered_again = b""
         self._recorded = 0
+        self.writers = 0
+        """How many threads are inside `write`, where a fork must not meet them."""
         self._trouble = ""
         self._told_closed = False
         self._writes = 0
@@ -216,6 +220,13 @@ class DescriptorStream:
         view = memoryview(data).cast("B")
         if os.getpid() != self._owner:
             return os.write(self.descriptor, view)
+        self.writers += 1
+        try:
+            return self._write(view)
+        finally:
+            self.writers -= 1
+
+    def _write(self, view: memoryview) -> int:
         self._let_others_show()
         with self._lock:
             if self.state != "capturing" or not self._is_ours:
@@ -323,10 +334,18 @@ class DescriptorStream:
             os.close(self._file)
 
     def after_fork_in_child(self) -> None:
-        """Become usable in a forked child, which writes each line at once and mirrors nothing."""
+        """Become usable in a forked child, which writes each line at once and mirrors nothing.
+
+        The child gets a text stream of its own: a lock inside the parent's may have been held by a
+        thread that does not exist here. The parent's is kept, for its end would wait for that lock.
+        """
         self._lock = threading.RLock()
-        if self._gathering:
-            self._gather(False)
+        self._gathering = False
+        _kept_of_parent.append(self._text)
+        text = _text_like(self._text, _Raw(self))
+        if getattr(sys, self.name) is self._text:
+            setattr(sys, self.name, text)
+        self._text = text
 
 
 class _Raw(io.RawIOBase):
