@@ -74,9 +74,9 @@ def _recorded_form(writer: RecordWriter, args: Any) -> Any:
 def _compare_args(name: str, recorded: dict[str, Any], given: dict[str, Any]) -> None:
     differences = []
     for key in sorted({*recorded, *given}):
-        before, now = recorded.get(key, _ABSENT), given.get(key, _ABSENT)
+        before, now = (_show(args[key]) if key in args else _ABSENT for args in (recorded, given))
         if before != now:
-            differences.append(f"  {key}: recorded {_show(before)}, now {_show(now)}")
+            differences.append(f"  {key}: recorded {_cut(before)}, now {_cut(now)}")
     if differences:
         raise MismatchedArgsException(
             f"Experiment {name} cannot be resumed, its arguments differ:\n"
@@ -86,7 +86,11 @@ def _compare_args(name: str, recorded: dict[str, Any], given: dict[str, Any]) ->
 
 
 def _show(value: Any) -> str:
-    text = value if value == _ABSENT else json.dumps(value, ensure_ascii=False)
+    # As text, for Python takes 1, 1.0 and True for the same.
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 

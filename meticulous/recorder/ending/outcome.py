@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 
 from meticulous.folder import status
@@ -63,9 +64,11 @@ def by_system_exit(code: object) -> Ending:
     if code is None:
         return by_exit_code(0)
     if isinstance(code, int):
-        return by_exit_code(code & 0xFF)
+        # What does not fit into a C long becomes -1 (Python/pythonrun.c).
+        return by_exit_code(code & 0xFF if -(2**63) <= code < 2**63 else 0xFF)
     ending = by_exit_code(1)
-    ending.reason = f"exit code 1\n{code}"
+    with contextlib.suppress(Exception):  # the object's own __str__ can fail in any way
+        ending.reason = f"exit code 1\n{code}"
     return ending
 
 
@@ -95,3 +98,11 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIG{number}"
+
+
+def signal_number(name: str) -> int:
+    """Return the number of a signal from what `signal_name` calls it."""
+    try:
+        return signal.Signals[name]
+    except KeyError:
+        return int(name.removeprefix("SIG"))

@@ -31,8 +31,6 @@ _FAST_LINES_PER_SECOND = 3000
 _FAST_BYTES_PER_TICK = 4096
 """Below this many bytes between two ticks, lines are written one by one again."""
 
-_kept_of_parent: list[TextIO] = []
-
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
 
@@ -61,10 +59,6 @@ class DescriptorStream:
         self._file = -1
         self._saved = -1
         self._shown_in_vain = 0
-        self._offered_again = b""
-        self._recorded = 0
-        self.writers = 0
-        """How many threads are inside `write`, where a fork must not meet them."""
         self._trouble = ""
         self._told_closed = False
         self._writes = 0
@@ -165,8 +159,9 @@ class DescriptorStream:
         """
         if self.state not in ("capturing", "failed") or os.getpid() != self._owner:
             return
-        flush(self._original)
-        flush(self._text)
+        # The program may have put a stream of its own over ours, with a buffer of its own.
+        for stream in (self._original, self._text, getattr(sys, self.name)):
+            flush(stream)
         with structure:
             # What the streams above have not carried on yet is to pass through ours.
             for stream in reversed(active):
@@ -220,13 +215,6 @@ class DescriptorStream:
         view = memoryview(data).cast("B")
         if os.getpid() != self._owner:
             return os.write(self.descriptor, view)
-        self.writers += 1
-        try:
-            return self._write(view)
-        finally:
-            self.writers -= 1
-
-    def _write(self, view: memoryview) -> int:
         self._let_others_show()
         with self._lock:
             if self.state != "capturing" or not self._is_ours:
@@ -234,13 +222,7 @@ class DescriptorStream:
             self._writes += 1
             if self._writes == 150 and not self._gathering:
                 self._wake()
-            self._recorded = 0
-            try:
-                self._write_and_show(view)
-            except BaseException:
-                # A signal's handler raised; what is in the file will be offered again.
-                self._offered_again = bytes(view[: self._recorded])
-                raise
+            self._write_and_show(view)
         failure = self._mirror.failure
         if failure is not None and failure.errno is not None:
             self._tell_program(view, failure)
@@ -265,26 +247,20 @@ class DescriptorStream:
         """Raise what the program would have met without us, when it would have met it."""
         self._shown_in_vain += len(view)
         if self._unbuffered or self._shown_in_vain > io.DEFAULT_BUFFER_SIZE:
-            # Python offers the same bytes again at the next flush: they are in the file already.
-            self._offered_again = bytes(view)
             raise failure
 
     def _write_and_show(self, view: memoryview) -> None:
-        if self._offered_again:
-            known, self._offered_again = self._offered_again, b""
-            if view[: len(known)] == known:
-                view = view[len(known) :]
         # Our own descriptor: a run that another thread begins at this moment takes the other one.
         file = self._file if self._mirror.has_source else self.descriptor
-        self._recorded, error = write_available(file, view)
+        recorded, error = write_available(file, view)
         # The file's offset is shared with the children, so it tells whether they wrote too.
         end = os.lseek(file, 0, os.SEEK_CUR)
-        if end - self._recorded == self._mirror.position:
-            self._mirror.advance(view[: self._recorded])
+        if end - recorded == self._mirror.position:
+            self._mirror.advance(view[:recorded])
         else:
             self._mirror.catch_up()
-        if self._recorded < len(view):
-            self._mirror.send(view[self._recorded :])
+        if recorded < len(view):
+            self._mirror.send(view[recorded:])
         if error is not None:
             self._give_up(error)
 
@@ -334,18 +310,10 @@ class DescriptorStream:
             os.close(self._file)
 
     def after_fork_in_child(self) -> None:
-        """Become usable in a forked child, which writes each line at once and mirrors nothing.
-
-        The child gets a text stream of its own: a lock inside the parent's may have been held by a
-        thread that does not exist here. The parent's is kept, for its end would wait for that lock.
-        """
+        """Become usable in a forked child, which writes each line at once and mirrors nothing."""
         self._lock = threading.RLock()
-        self._gathering = False
-        _kept_of_parent.append(self._text)
-        text = _text_like(self._text, _Raw(self))
-        if getattr(sys, self.name) is self._text:
-            setattr(sys, self.name, text)
-        self._text = text
+        if self._gathering:
+            self._gather(False)
 
 
 class _Raw(io.RawIOBase):
@@ -372,8 +340,10 @@ class _Raw(io.RawIOBase):
 def _text_like(original: TextIO, raw: _Raw) -> io.TextIOWrapper:
     unbuffered = bool(getattr(original, "write_through", False))
     text = io.TextIOWrapper(
-        # Like Python itself under -u: no buffer below the text, so that half a line is not kept.
-        raw if unbuffered else io.BufferedWriter(raw),
+        # As Python itself does under -u, without a BufferedWriter in between: its lock would stop
+        # a signal's handler that prints, and stay locked in a child forked by another thread. The
+        # text layer gathers enough.
+        raw,
         encoding=original.encoding,
         errors=original.errors,
         line_buffering=True,

@@ -10,7 +10,6 @@ import contextlib
 import os
 import sys
 import threading
-import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ active: list[DescriptorStream] = []
 
 structure = threading.RLock()
 """Held while `active` and what the descriptors mean are changed, for runs may end in any thread."""
-
-_PATIENCE = 1000
-"""How many times a fork looks whether another thread is in the middle of writing."""
 
 _fork_lock = threading.Lock()
 _forks_watched = False
@@ -51,13 +47,9 @@ def _before_fork() -> None:
     if not active:
         return
     _fork_lock_held = _fork_lock.acquire(timeout=1.0)
-    for _ in range(_PATIENCE):
-        # What is still buffered would otherwise be written by parent and child both.
-        for stream in active:
-            flush(getattr(sys, stream.name))
-        if not any(stream.writers for stream in active):
-            break
-        time.sleep(0.0005)
+    # What is still buffered would otherwise be written by parent and child both.
+    for stream in active:
+        flush(getattr(sys, stream.name))
 
 
 def _after_fork() -> None:

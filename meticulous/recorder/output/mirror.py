@@ -96,7 +96,7 @@ class Mirror:
             written, error = write_available(self.target, rest)
             rest = rest[written:]
             if isinstance(error, BlockingIOError):
-                self._wait_for_room()
+                self._wait_for_room(self.target)
             elif error is not None:
                 self.failure = error
                 return
@@ -117,8 +117,10 @@ class Mirror:
         """Whether the source's descriptor still means the run's file."""
         return file_behind(self.source) == self.source_file
 
-    def _wait_for_room(self) -> None:
+    @staticmethod
+    def _wait_for_room(target: int) -> None:
         import select
 
-        assert self.target is not None  # noqa: S101 - only called while sending to it
-        select.select([], [self.target], [], 1.0)
+        room = select.poll()  # unlike select.select it takes descriptors from 1024 up
+        room.register(target, select.POLLOUT)
+        room.poll(1000)

@@ -49,8 +49,8 @@ class Watch:
         """Ask for a tick soon."""
         self._woken.set()
 
-    def stop(self, timeout: float = 2.0) -> None:
-        """End; waits at most `timeout` seconds for a tick that is under way."""
+    def stop(self, timeout: float | None = 2.0) -> None:
+        """End; waits at most `timeout` seconds for a tick under way, without end if None."""
         self._stopping = True
         self._woken.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:

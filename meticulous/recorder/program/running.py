@@ -15,7 +15,12 @@ from meticulous.folder.writing import open_to_append
 from meticulous.recorder import opening, provenance
 from meticulous.recorder.arguments.words import parse_words
 from meticulous.recorder.ending.out_of_memory import OutOfMemoryCounter
-from meticulous.recorder.ending.outcome import Ending, by_exit_code, by_signal
+from meticulous.recorder.ending.outcome import (
+    Ending,
+    by_exit_code,
+    by_signal,
+    signal_number,
+)
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.mirror import Mirror
 from meticulous.recorder.output.watch import Watch
@@ -84,7 +89,8 @@ class RecordedProgram:
     def wait(self) -> Ending:
         """Pass signals on until the program ends, write the end of the record and return it."""
         ending = self._wait_for_end()
-        self._watch.stop()
+        # However slow the reader: the program has waited for him too.
+        self._watch.stop(timeout=None)
         self._tick(0.0)
         self._write_end(ending)
         for file in self._files:
@@ -308,7 +314,7 @@ def leave_like(ending: Ending) -> int:
         return ending.exit_code or 0
     import resource
 
-    number = signal.Signals[ending.signal]
+    number = signal_number(ending.signal)
     # The program has left its core file, if it was to leave one; ours would say nothing.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if number not in (signal.SIGKILL, signal.SIGSTOP):
