@@ -62,10 +62,15 @@ class _DefaultWithRecord:
     does the same with us as without.
     """
 
+    _is_at_work = False
+
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if _signal.getsignal(number) is not self:
             # Called by the program's own handler as the one before; the default could not be.
             return
+        if self._is_at_work:
+            return  # the first signal ends the process as soon as the record is written
+        self._is_at_work = True
         try:
             for watch in reversed(_started.copy()):
                 watch.tell(number)

@@ -17,6 +17,7 @@ import threading
 from meticulous.folder.writing import file_behind, open_to_append, write_available
 from meticulous.recorder.output.forks import active, flush, structure, watch_forks
 from meticulous.recorder.output.mirror import Mirror
+from meticulous.recorder.output.watch import THREAD_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ _FAST_LINES_PER_SECOND = 3000
 
 _FAST_BYTES_PER_TICK = 4096
 """Below this many bytes between two ticks, lines are written one by one again."""
+
+_GATHERED_BYTES = 1 << 20
+"""What is gathered at most, where the reader of the output is too slow for the ticks."""
 
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
@@ -122,7 +126,8 @@ class DescriptorStream:
         if self._gathering:
             position = self._mirror.position
             flush(self._text)
-            if self._mirror.position - position < _FAST_BYTES_PER_TICK and self._writes <= 1:
+            few = self._mirror.position - position < _FAST_BYTES_PER_TICK and self._writes <= 1
+            if few or not self._may_gather:
                 self._gather(False)
         elif self._may_gather and self._writes > _FAST_LINES_PER_SECOND * elapsed:
             self._gather(True)
@@ -131,8 +136,11 @@ class DescriptorStream:
 
     @property
     def _may_gather(self) -> bool:
-        # Where Python itself would write each line, or each word, their order is kept exactly.
-        return not (self.shows_terminal or self._unbuffered)
+        # Where Python itself would write each line, or each word, their order is kept exactly. And
+        # CPython before 3.13 loses text that two threads print while much is gathered.
+        if self.shows_terminal or self._unbuffered:
+            return False
+        return sum(thread.name != THREAD_NAME for thread in threading.enumerate()) == 1
 
     def _catch_up(self) -> int:
         if not self._lock.acquire(timeout=1.0):
@@ -349,6 +357,7 @@ def _text_like(original: TextIO, raw: _Raw) -> io.TextIOWrapper:
         line_buffering=True,
         write_through=unbuffered,
     )
+    text._CHUNK_SIZE = _GATHERED_BYTES  # type: ignore[attr-defined]
     text.mode = "w"  # type: ignore[misc]
     return text
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+THREAD_NAME = "meticulous-watch"
 
 SHORTEST_PAUSE = 0.05
 """Seconds between two looks while there is output; gathered lines wait no longer than this."""
@@ -37,22 +40,26 @@ class Watch:
         self._beat = beat
         self._interval = interval
         self._guard = guard
-        self._woken = threading.Event()
+        # A lock that is released to wake the thread: an Event has a lock of its own inside, on
+        # which a signal's handler would wait for the very code that it interrupted.
+        self._bell = threading.Lock()
+        self._bell.acquire()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="meticulous-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Ask for a tick soon."""
-        self._woken.set()
+        """Ask for a tick soon; safe in a signal's handler."""
+        with contextlib.suppress(RuntimeError):  # it has been rung already
+            self._bell.release()
 
     def stop(self, timeout: float | None = 2.0) -> None:
         """End; waits at most `timeout` seconds for a tick under way, without end if None."""
         self._stopping = True
-        self._woken.set()
+        self.wake()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(timeout)
 
@@ -60,8 +67,7 @@ class Watch:
         pause = SHORTEST_PAUSE
         last_tick = last_beat = time.monotonic()
         while True:
-            self._woken.wait(pause)
-            self._woken.clear()
+            self._bell.acquire(timeout=pause)
             if self._stopping:
                 return
             now = time.monotonic()
