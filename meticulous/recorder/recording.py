@@ -22,6 +22,8 @@ from meticulous.recorder.writer import announce
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meticulous.recorder.opening import OpenRecord
 
 _STREAMS = (("stdout", layout.STDOUT), ("stderr", layout.STDERR))
@@ -53,7 +55,7 @@ class Recording:
         ]
         self.writer.announce = self._announce
         self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
-        self._signals = SignalWatch(lambda number: self.finish(by_signal(number)))
+        self._signals = SignalWatch(lambda number: self.finish(by_signal(number), patient=False))
         self._exits = ExitWatch(self._process_ends, self._thread_failed, self._output_is_whole)
         self._thread_failures: list[str] = []
 
@@ -105,12 +107,18 @@ class Recording:
         self._signals.start()
         self._exits.start()
 
-    def finish(self, ending: Ending, at_exit: bool = False) -> None:
-        """Write the end of the run; only the first call, by the process that owns it, counts."""
+    def finish(self, ending: Ending, at_exit: bool = False, patient: bool = True) -> None:
+        """Write the end of the run; only the first call, by the process that owns it, counts.
+
+        Args:
+            ending: How the run ended.
+            at_exit: The interpreter is about to end.
+            patient: Wait for a slow reader of the output, as the program itself would.
+        """
         if not self.is_running:
             return
         with held() as arrived:
-            self._write_end(ending, at_exit)
+            self._write_end(ending, at_exit, lambda: patient and not arrived)
             if at_exit:
                 # The program has ended; where an interrupt comes too late it did without us too.
                 arrived[:] = [number for number in arrived if number != signal.SIGINT]
@@ -120,10 +128,10 @@ class Recording:
                 self.writer.write_status(ending.status, self._reason(ending))
             self._clean_up()
 
-    def _write_end(self, ending: Ending, at_exit: bool) -> None:
+    def _write_end(self, ending: Ending, at_exit: bool, may_wait: Callable[[], bool]) -> None:
         """Write all of the end but STATUS; whatever fails here, STATUS is written all the same."""
         try:
-            self._stop(at_exit)
+            self._stop(at_exit, may_wait)
             self._complete_metadata(ending)
         except Exception as error:  # a bug of ours or an exhausted system must not cost STATUS
             self.writer.warn("the end", f"the end is not recorded in full: {error!r}")
@@ -133,10 +141,10 @@ class Recording:
         self._exits.stop()
         self.writer.close()
 
-    def _stop(self, at_exit: bool) -> None:
+    def _stop(self, at_exit: bool, may_wait: Callable[[], bool]) -> None:
         self.state = "finished"
-        self._watch.stop()
-        self._stop_streams(at_exit)
+        self._watch.stop(may_wait)
+        self._stop_streams(at_exit, may_wait)
         if os.environ.get(layout.EXPERIMENT_VARIABLE) == self.writer.paths.directory:
             if self._outer_folder is None:
                 del os.environ[layout.EXPERIMENT_VARIABLE]
@@ -167,8 +175,8 @@ class Recording:
             return
         if not self.is_running:
             return
-        with held():
-            self._write_end(Ending(status.RUNNING), at_exit=True)
+        with held() as arrived:
+            self._write_end(Ending(status.RUNNING), True, lambda: not arrived)
             if not exitcode.hand_over(self.writer.paths.directory, self._reason(Ending(""))):
                 ending = unknown_ending()
                 with self.writer.tolerating("the final STATUS"):
@@ -181,10 +189,12 @@ class Recording:
         attempt = {key: metadata[key] for key in keys}
         metadata.setdefault("attempts", []).append(attempt)
 
-    def _stop_streams(self, at_exit: bool = False) -> None:
+    def _stop_streams(
+        self, at_exit: bool = False, may_wait: Callable[[], bool] = lambda: True
+    ) -> None:
         for stream in self._streams:
             if stream is not None:
-                stream.stop(at_exit)
+                stream.stop(at_exit, may_wait)
 
     def _tick(self, elapsed: float) -> bool:
         busy = [stream.tick(elapsed) for stream in self._streams if stream is not None]

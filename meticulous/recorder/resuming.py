@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ABSENT = "(absent)"
 
-KEPT = ("uid", "attempts", "warnings", "git-untracked-sources")
+KEPT = ("uid", "git-untracked-sources")
 """Keys of the earlier metadata that a resumed run carries on."""
 
 
@@ -107,17 +107,25 @@ def _continue(writer: RecordWriter, earlier: dict[str, Any], word: str, reason: 
     for key in KEPT:
         if key in earlier:
             writer.metadata[key] = earlier[key]
-    attempts = writer.metadata.setdefault("attempts", [])
+    # People edit these files; what has another shape than ours is passed over.
+    attempts = [entry for entry in _list(earlier, "attempts") if isinstance(entry, dict)]
+    writer.metadata["attempts"] = attempts
     if not attempts:
         # Records of older recorders have no history; what they say of themselves is its start.
         attempts.append({key: earlier[key] for key in ("start-time", "end-time") if key in earlier})
     attempts[-1]["status"] = word
     if reason:
         attempts[-1]["reason"] = reason[:2000]
+    writer.metadata["warnings"] = [str(warning) for warning in _list(earlier, "warnings")]
     if not writer.metadata["description"]:
         writer.metadata["description"] = earlier.get("description", "")
-    tags = [*earlier.get("tags", []), *writer.metadata["tags"]]
+    tags = [str(tag) for tag in (*_list(earlier, "tags"), *writer.metadata["tags"])]
     writer.metadata["tags"] = list(dict.fromkeys(tags))
+
+
+def _list(metadata: dict[str, Any], key: str) -> list[Any]:
+    value = metadata.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _read(writer: RecordWriter, name: str) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from meticulous.folder.plain import plain
 from meticulous.folder.status import encode_status
 from meticulous.folder.writing import (
     append_line,
-    file_behind,
     open_lines,
     write_atomically,
     write_even_on_a_full_disk,
@@ -49,7 +48,7 @@ class RecordWriter:
         """Shows a warning to the user."""
         self._announced: set[str] = set()
         self._metrics: int | None = None
-        self._metrics_file: tuple[int, int] | None = None
+        self._metrics_inode = -1
         self._next_step = 0
         self._summary: dict[str, Any] = {}
         self._summary_stamp: tuple[int, int] | None = None
@@ -122,7 +121,10 @@ class RecordWriter:
         try:
             descriptor = self._metrics
             # A program may close descriptors it knows nothing of, and get their numbers anew.
-            if descriptor is None or file_behind(descriptor) != self._metrics_file:
+            try:
+                if descriptor is None or os.fstat(descriptor).st_ino != self._metrics_inode:
+                    descriptor = self._open_metrics()
+            except OSError:
                 descriptor = self._open_metrics()
             if os.write(descriptor, data) != len(data):
                 raise OSError("only part of a line could be written")
@@ -143,8 +145,9 @@ class RecordWriter:
     def close(self) -> None:
         """Close what is open; the writer can still be used, as notes after the end are."""
         if self._metrics is not None:
-            if file_behind(self._metrics) == self._metrics_file:
-                os.close(self._metrics)
+            with contextlib.suppress(OSError):
+                if os.fstat(self._metrics).st_ino == self._metrics_inode:
+                    os.close(self._metrics)
             self._metrics = None
 
     @contextlib.contextmanager
@@ -189,7 +192,7 @@ class RecordWriter:
 
     def _open_metrics(self) -> int:
         self._metrics = open_lines(self.paths.path(layout.METRICS))
-        self._metrics_file = file_behind(self._metrics)
+        self._metrics_inode = os.fstat(self._metrics).st_ino
         return self._metrics
 
     def _step_after_last(self) -> int:
@@ -219,13 +222,16 @@ def _stamp(path: str) -> tuple[int, int] | None:
 def _last_line(descriptor: int) -> dict[str, Any]:
     import json
 
-    size = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, 1 << 16, max(0, size - (1 << 16)))
-    lines = tail.splitlines()
-    if not lines:
+    start = os.fstat(descriptor).st_size
+    tail = b""
+    while start > 0 and b"\n" not in tail[:-1]:
+        step = min(start, 1 << 16)
+        start -= step
+        tail = os.pread(descriptor, step, start) + tail
+    if not tail:
         return {}
     try:
-        last = json.loads(lines[-1])
+        last = json.loads(tail[:-1].rpartition(b"\n")[2])
     except ValueError:
         return {}
     return last if isinstance(last, dict) else {}

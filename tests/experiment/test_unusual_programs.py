@@ -123,13 +123,17 @@ def test_the_order_of_two_streams_that_go_to_one_place_is_kept(repository):
 
 
 def test_closing_all_descriptors_costs_a_warning_and_no_output(repository):
-    program = "import os\nprint('a'); os.closerange(3, 1000); print('b')\n"
+    program = (
+        "import os\nexperiment.log(a=1)\nprint('a'); os.closerange(3, 1000); print('b')\n"
+        "experiment.log(a=2)\n"
+    )
     repository.commit({"main.py": RECORDED + program})
     done = repository.python("main.py")
     assert done.returncode == 0
     folder = repository.directory / "experiments/1"
     assert (folder / "stdout").read_text() == "a\nb\n"
     assert (folder / "STATUS").read_text() == "SUCCESS\n"
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
     warnings = json.loads((folder / "metadata.json").read_text())["warnings"]
     assert any("closed the descriptor" in warning for warning in warnings)
 

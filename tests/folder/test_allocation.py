@@ -305,10 +305,11 @@ class Claims(RuleBasedStateMachine):
         (self.place / str(number)).mkdir(exist_ok=True)
 
     @invariant()
-    def every_given_number_is_in_the_list(self) -> None:
+    def every_given_number_is_in_the_list_and_the_largest_at_its_end(self) -> None:
         if self.given:
             listed = (self.place / ".numbers").read_text().split()
-            assert set(listed) == set(self.given)
+            assert set(self.given) <= set(listed)
+            assert max(map(int, listed)) == max(map(int, listed[-2:]))
 
 
 _serial = itertools.count()

@@ -92,7 +92,7 @@ def test_requirements_of_this_environment_are_understood_by_pip():
 def test_meticulous_itself_is_installed_in_place():
     found, _ = installed_packages([sysconfig.get_path("purelib")])
     ours = {package["name"]: package for package in found}["meticulous-ml"]
-    assert Path(ours["editable"]) == Path(module.__file__).parents[2]
+    assert Path(ours["editable"]) == Path(module.__file__).parents[3]
 
 
 def test_an_editable_package_in_a_repository_is_recorded_with_its_commit(site, repository):

@@ -142,8 +142,15 @@ class DescriptorStream:
             return False
         return sum(thread.name != THREAD_NAME for thread in threading.enumerate()) == 1
 
-    def _catch_up(self) -> int:
-        if not self._lock.acquire(timeout=1.0):
+    def _lock_while(self, may_wait: Callable[[], bool]) -> bool:
+        """Take the lock, however long somebody is held up by a slow reader, while `may_wait`."""
+        taken = self._lock.acquire(timeout=1.0)
+        while not taken and may_wait():
+            taken = self._lock.acquire(timeout=0.2)
+        return taken
+
+    def _catch_up(self, may_wait: Callable[[], bool] = lambda: False) -> int:
+        if not self._lock_while(may_wait):
             return 0
         try:
             count = self._mirror.catch_up() if self.state == "capturing" else 0
@@ -157,10 +164,11 @@ class DescriptorStream:
             )
         return count
 
-    def stop(self, at_exit: bool = False) -> None:
+    def stop(self, at_exit: bool = False, may_wait: Callable[[], bool] = lambda: True) -> None:
         """Carry on all that is left and put everything back as it was.
 
         Args:
+            may_wait: Asked again and again whether a slow reader of the output is waited for.
             at_exit: The interpreter is about to end. When the reader of the output has gone and
                 the program does not know yet, our object stays in place with something to write,
                 so that the interpreter's own last flush fails just as it would have without us.
@@ -174,11 +182,10 @@ class DescriptorStream:
             # What the streams above have not carried on yet is to pass through ours.
             for stream in reversed(active):
                 if stream.name == self.name:
-                    stream._catch_up()
+                    stream._catch_up(may_wait)
                 if stream is self:
                     break
-            # Somebody may be held up in the middle of showing something, for as long as he likes.
-            has_lock = self._lock.acquire(timeout=1.0)
+            has_lock = self._lock_while(may_wait)
             self.state = "stopped"
             self._release_descriptor()
             if has_lock:

@@ -52,9 +52,9 @@ class PythonStream:
         del elapsed
         return False
 
-    def stop(self, at_exit: bool = False) -> None:
+    def stop(self, at_exit: bool = False, may_wait: Callable[[], bool] = lambda: True) -> None:
         """Put the original stream back; what was replaced meanwhile by the program stays."""
-        del at_exit
+        del at_exit, may_wait
         if self.state != "capturing":
             return
         self.state = "stopped"

@@ -56,12 +56,14 @@ class Watch:
         with contextlib.suppress(RuntimeError):  # it has been rung already
             self._bell.release()
 
-    def stop(self, timeout: float | None = 2.0) -> None:
-        """End; waits at most `timeout` seconds for a tick under way, without end if None."""
+    def stop(self, may_wait: Callable[[], bool] = lambda: True) -> None:
+        """End; waits for a tick under way, such as output to a slow reader, while `may_wait`."""
         self._stopping = True
         self.wake()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
+            self._thread.join(1.0)
+            while self._thread.is_alive() and may_wait():
+                self._thread.join(0.2)
 
     def _run(self) -> None:
         pause = SHORTEST_PAUSE

@@ -90,7 +90,7 @@ class RecordedProgram:
         """Pass signals on until the program ends, write the end of the record and return it."""
         ending = self._wait_for_end()
         # However slow the reader: the program has waited for him too.
-        self._watch.stop(timeout=None)
+        self._watch.stop()
         self._tick(0.0)
         self._write_end(ending)
         for file in self._files:
