@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
-from meticulous.folder import allocation, clock, layout, status
+from meticulous.folder import allocation, layout, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
 from meticulous.recorder import opening
+from meticulous.recorder.attempt import Attempt
 from meticulous.recorder.ending import exitcode
 from meticulous.recorder.ending.exits import ExitWatch, unknown_ending
 from meticulous.recorder.ending.outcome import Ending, by_signal
@@ -80,9 +80,7 @@ class Recording:
                 run is removed again.
         """
         directory = self.writer.paths.directory
-        self._monotonic_start = time.monotonic()
-        self._started = time.time()
-        self._start_attempt()
+        self._attempt = Attempt(self.writer.metadata)
         try:
             self.writer.write_metadata()
             for stream in self._streams:
@@ -153,16 +151,8 @@ class Recording:
         self._collector.finished(_ENVIRONMENT_SECONDS if self._collector.must_wait else 0.0)
 
     def _complete_metadata(self, ending: Ending) -> None:
-        note_loaded_code(self.writer, self.record, loaded_files(), self._started)
-        now = time.time()
-        facts = {
-            "end-time": clock.local_time(now),
-            "duration": round(time.monotonic() - self._monotonic_start, 6),
-            "exit-code": ending.exit_code,
-            "signal": ending.signal,
-        }
-        self.writer.metadata.update(facts)
-        self.writer.metadata["attempts"][-1].update(facts, status=ending.status)
+        note_loaded_code(self.writer, self.record, loaded_files(), self._attempt.started)
+        self._attempt.end(ending)
         with self.writer.tolerating("the final metadata"):
             self.writer.write_metadata()
 
@@ -182,12 +172,6 @@ class Recording:
                 with self.writer.tolerating("the final STATUS"):
                     self.writer.write_status(ending.status, self._reason(ending))
             self._clean_up()
-
-    def _start_attempt(self) -> None:
-        metadata = self.writer.metadata
-        keys = ("start-time", "utc-offset", "host", "pid")
-        attempt = {key: metadata[key] for key in keys}
-        metadata.setdefault("attempts", []).append(attempt)
 
     def _stop_streams(
         self, at_exit: bool = False, may_wait: Callable[[], bool] = lambda: True

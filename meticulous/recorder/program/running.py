@@ -6,14 +6,14 @@ import json
 import os
 import signal
 import sys
-import time
 
 from meticulous.errors import MeticulousError, ProgramNotFoundError
-from meticulous.folder import allocation, clock, layout, liveness, status
+from meticulous.folder import allocation, layout, liveness, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
 from meticulous.folder.writing import open_to_append
 from meticulous.recorder import opening, provenance
 from meticulous.recorder.arguments.words import parse_words
+from meticulous.recorder.attempt import Attempt
 from meticulous.recorder.ending.out_of_memory import OutOfMemoryCounter
 from meticulous.recorder.ending.outcome import (
     Ending,
@@ -71,8 +71,6 @@ class RecordedProgram:
         try:
             self._open_streams()
             self._memory = OutOfMemoryCounter()
-            self._started = time.time()
-            self._monotonic_start = time.monotonic()
             self._spawn()
             self._write_running()
         except OSError as error:
@@ -152,10 +150,8 @@ class RecordedProgram:
         return environment
 
     def _write_running(self) -> None:
-        metadata = self.writer.metadata
-        metadata.update(liveness.identify(self.pid))
-        keys = ("start-time", "utc-offset", "host", "pid")
-        metadata.setdefault("attempts", []).append({key: metadata[key] for key in keys})
+        self.writer.metadata.update(liveness.identify(self.pid))
+        self._attempt = Attempt(self.writer.metadata)
         self.writer.write_metadata()
         self.writer.write_status(status.RUNNING)
 
@@ -186,21 +182,15 @@ class RecordedProgram:
         return by_exit_code(code)
 
     def _write_end(self, ending: Ending) -> None:
-        writer, now = self.writer, time.time()
+        writer = self.writer
         declared = self._handed_over.get("ending")
         if ending.status == status.SUCCESS and declared:
             ending.status, ending.reason = declared["status"], declared["reason"]
         for message in self._handed_over.get("warnings", []):
             writer.metadata.setdefault("warnings", []).append(message)
-        self._check_code()
-        facts = {
-            "end-time": clock.local_time(now),
-            "duration": round(time.monotonic() - self._monotonic_start, 6),
-            "exit-code": ending.exit_code,
-            "signal": ending.signal,
-        }
-        writer.metadata.update(facts)
-        writer.metadata["attempts"][-1].update(facts, status=ending.status)
+        files = self._handed_over.get("loaded", [])
+        provenance.note_loaded_code(writer, self.record, files, self._attempt.started)
+        self._attempt.end(ending)
         with writer.tolerating("the final metadata"):
             writer.write_metadata()
         with writer.tolerating("the final STATUS"):
@@ -208,10 +198,6 @@ class RecordedProgram:
         for name in (layout.HANDED_OVER, layout.ATTACHED):
             if os.path.exists(writer.paths.path(name)):
                 os.unlink(writer.paths.path(name))
-
-    def _check_code(self) -> None:
-        files = self._handed_over.get("loaded", [])
-        provenance.note_loaded_code(self.writer, self.record, files, self._started)
 
     def _tick(self, elapsed: float) -> bool:
         del elapsed
