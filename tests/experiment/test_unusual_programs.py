@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -153,7 +154,7 @@ def test_a_file_opened_in_place_of_our_descriptor_is_not_written_to(repository):
 def test_a_program_that_used_up_all_descriptors_is_recorded(repository):
     program = "import os\nfiles = []\nwhile True: files.append(os.open('/dev/null', 0))\n"
     repository.commit({"main.py": RECORDED + program})
-    limited = f"ulimit -n 128; exec {sys.executable} main.py"
+    limited = f"ulimit -n 128; exec {shlex.quote(sys.executable)} main.py"
     done = subprocess.run(
         ["sh", "-c", limited],
         cwd=repository.directory,
@@ -214,7 +215,11 @@ class TestRunFromOddPlaces:
 
     def run(self, repository, shell: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["sh", "-c", shell.replace("RUN", f"{sys.executable} -m meticulous run --")],
+            [
+                "sh",
+                "-c",
+                shell.replace("RUN", f"{shlex.quote(sys.executable)} -m meticulous run --"),
+            ],
             cwd=repository.directory,
             capture_output=True,
             text=True,
@@ -243,7 +248,7 @@ class TestRunFromOddPlaces:
     @pytest.mark.parametrize("wrapper", ["env A=1", "nice -n 1", "timeout 60", "nohup"])
     def test_behind_a_wrapper_the_script_is_seen(self, repository, wrapper):
         repository.write("new.py", "print()")
-        done = self.run(repository, f"RUN {wrapper} {sys.executable} new.py")
+        done = self.run(repository, f"RUN {wrapper} {shlex.quote(sys.executable)} new.py")
         assert done.returncode == 2
         assert "new.py is not tracked by git" in done.stderr
 
@@ -256,7 +261,7 @@ class TestRunFromOddPlaces:
             f"subprocess.run([sys.executable, '-c', {child!r}, '--c', '5'])\n"
         )
         repository.commit({"t.py": text})
-        done = self.run(repository, f"RUN {sys.executable} -I t.py --lr 3")
+        done = self.run(repository, f"RUN {shlex.quote(sys.executable)} -I t.py --lr 3")
         assert done.stdout.strip() == os.environ["PYTHONPATH"]
         args = json.loads((repository.directory / "experiments/1/args.json").read_text())
         assert args == {"lr": 3}

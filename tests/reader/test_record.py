@@ -193,7 +193,7 @@ def test_a_folder_in_a_newer_format_is_not_interpreted(tmp_path: Path):
     assert (record.args, record.metadata, record.start) == ({}, {}, None)
     assert len(record.problems) == 1
     assert "newer" in record.problems[0]
-    assert "upgrade" in record.problems[0]
+    assert "a later one" in record.problems[0]
 
 
 @pytest.mark.parametrize("name", NAMES[1:])

@@ -63,6 +63,7 @@ class DescriptorStream:
         self._file = -1
         self._saved = -1
         self._shown_in_vain = 0
+        self._has_told = False
         self._trouble = ""
         self._told_closed = False
         self._writes = 0
@@ -127,7 +128,7 @@ class DescriptorStream:
             position = self._mirror.position
             flush(self._text)
             few = self._mirror.position - position < _FAST_BYTES_PER_TICK and self._writes <= 1
-            if few or not self._may_gather:
+            if few or not self._may_gather or self._mirror.failure is not None:
                 self._gather(False)
         elif self._may_gather and self._writes > _FAST_LINES_PER_SECOND * elapsed:
             self._gather(True)
@@ -210,9 +211,7 @@ class DescriptorStream:
         too short to have left Python's buffer: the process then exits with 120.
         """
         failure = self._mirror.failure
-        if failure is None or failure.errno is None or self._unbuffered:
-            return False
-        return self._shown_in_vain <= io.DEFAULT_BUFFER_SIZE
+        return failure is not None and failure.errno is not None and not self._has_told
 
     def show(self, text: str) -> bool:
         """Show a message of ours where the output goes, without keeping it; False if we cannot."""
@@ -261,7 +260,10 @@ class DescriptorStream:
     def _tell_program(self, view: memoryview, failure: OSError) -> None:
         """Raise what the program would have met without us, when it would have met it."""
         self._shown_in_vain += len(view)
-        if self._unbuffered or self._shown_in_vain > io.DEFAULT_BUFFER_SIZE:
+        enough = self._unbuffered or self._shown_in_vain > io.DEFAULT_BUFFER_SIZE
+        # In our own thread nobody would hear it; the program is told with its next line.
+        if enough and threading.current_thread().name != THREAD_NAME:
+            self._has_told = True
             raise failure
 
     def _write_and_show(self, view: memoryview) -> None:
