@@ -85,10 +85,24 @@ class OpenRecord:
         is_new: Whether the folder was made for this run, not resumed.
     """
 
-    def __init__(self, writer: RecordWriter, code: CodeState, is_new: bool) -> None:
+    def __init__(
+        self, writer: RecordWriter, code: CodeState, is_new: bool, main_script: str | None = None
+    ) -> None:
         self.writer = writer
         self.code = code
         self.is_new = is_new
+        self._main_script = main_script
+
+    @property
+    def foreign_script(self) -> str | None:
+        """The main script, if it is the user's own and lies outside the recorded repository."""
+        if self._main_script is None or not os.path.isfile(self._main_script):
+            return None
+        path = os.path.realpath(self._main_script)
+        installed = (sys.prefix, sys.base_prefix, "/usr", "/bin", "/sbin", "/lib", "/opt", "/nix")
+        if any(_contains(folder, path) for folder in (self.code.directory, *installed)):
+            return None
+        return None if "site-packages" in path else path
 
     @property
     def commit(self) -> str:
@@ -120,7 +134,9 @@ def open_record(plan: Plan) -> OpenRecord:
     is_new, experiment_id = _claim(plan)
     directory = os.path.join(plan.experiments_directory, experiment_id)
     try:
-        record = OpenRecord(_writer(plan, code, directory, experiment_id), code, is_new)
+        record = OpenRecord(
+            _writer(plan, code, directory, experiment_id), code, is_new, plan.main_script
+        )
         if is_new:
             _keep_out_of_git(plan, code, directory, was_missing)
             record.writer.write_start(plan.args, plan.default_args)

@@ -38,13 +38,15 @@ def note_loaded_code(
     except (MeticulousError, OSError) as error:
         writer.warn("the code check", f"the loaded code could not be compared: {error}")
         return
+    if record.foreign_script is not None:
+        untracked = [record.foreign_script, *untracked]
     writer.metadata["git-untracked-sources"] = untracked
     if untracked:
         writer.warn(
             "untracked sources",
             f"this run used code that is not in the recorded commit: {', '.join(untracked)}; "
-            "it cannot be reproduced from git alone. Add these files to git, "
-            "or run with --dirty snapshot.",
+            "it cannot be reproduced from git alone. Add these files to git (a snapshot holds them "
+            "too), or name their repository with project_directory.",
         )
     if changed:
         writer.warn(

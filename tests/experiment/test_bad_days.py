@@ -304,3 +304,13 @@ class TestStrangePlaces:
         repository.commit({"main.py": program})
         repository.python("main.py", check=True)
         assert read(repository.directory / "experiments/1", "metadata.json")["duration"] >= 0
+
+
+def test_a_script_of_another_repository_is_not_passed_off_as_this_ones(make_repository):
+    here, there = make_repository("here"), make_repository("there")
+    script = there.write("main.py", BEGIN)
+    done = here.python(str(script))
+    assert done.returncode == 0
+    assert f"code that is not in the recorded commit: {script}" in done.stderr
+    metadata = read(here.directory / "experiments/1", "metadata.json")
+    assert metadata["git-untracked-sources"] == [str(script)]

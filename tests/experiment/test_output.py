@@ -160,6 +160,9 @@ class TestClosedReader:
             assert process.stderr is not None
             errors = process.stderr.read()
             codes[name] = process.wait(timeout=60), b"BrokenPipeError" in errors
+        if lines > 20:
+            # Python's own last flush fails too, or not, depending on where the pipe broke.
+            codes = {name: (code in (1, 120), told) for name, (code, told) in codes.items()}
         assert codes["recorded.py"] == codes["bare.py"]
         status = (repository.directory / "experiments/1/STATUS").read_text()
         assert status.startswith("ERROR\n")

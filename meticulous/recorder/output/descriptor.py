@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 
-from meticulous.folder.writing import file_behind, open_to_append, write_available
+from meticulous.folder.writing import file_behind, open_to_append, write_all, write_available
 from meticulous.recorder.output.forks import active, flush, structure, watch_forks
 from meticulous.recorder.output.mirror import Mirror
 from meticulous.recorder.output.watch import THREAD_NAME
@@ -64,6 +64,7 @@ class DescriptorStream:
         self._saved = -1
         self._shown_in_vain = 0
         self._has_told = False
+        self._is_showing = False
         self._trouble = ""
         self._told_closed = False
         self._writes = 0
@@ -154,7 +155,13 @@ class DescriptorStream:
         if not self._lock_while(may_wait):
             return 0
         try:
-            count = self._mirror.catch_up() if self.state == "capturing" else 0
+            if self.state != "capturing" or self._is_showing:
+                return 0
+            self._is_showing = True
+            try:
+                count = self._mirror.catch_up()
+            finally:
+                self._is_showing = False
         finally:
             self._lock.release()
         if self._mirror.was_closed and not self._told_closed:
@@ -236,7 +243,16 @@ class DescriptorStream:
             self._writes += 1
             if self._writes == 150 and not self._gathering:
                 self._wake()
-            self._write_and_show(view)
+            if self._is_showing:
+                # A signal's handler prints in the middle of a write of this thread: what it adds to
+                # the file is shown with what comes next.
+                write_all(self._file, view)
+                return len(view)
+            self._is_showing = True
+            try:
+                self._write_and_show(view)
+            finally:
+                self._is_showing = False
         failure = self._mirror.failure
         if failure is not None and failure.errno is not None:
             self._tell_program(view, failure)
