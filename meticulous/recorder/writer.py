@@ -47,7 +47,8 @@ class RecordWriter:
         self.announce: Callable[[str], None] = announce
         """Shows a warning to the user."""
         self._announced: set[str] = set()
-        self._metrics: int | None = None
+        self._metrics = -1
+        self._metrics_end = -1
         self._metrics_inode = -1
         self._next_step = 0
         self._summary: dict[str, Any] = {}
@@ -120,14 +121,17 @@ class RecordWriter:
         data = encode_line(line)
         try:
             descriptor = self._metrics
-            # A program may close descriptors it knows nothing of, and get their numbers anew.
+            # A program may close descriptors it knows nothing of, and get their numbers anew. The
+            # offset tells at a quarter of what a look at the file costs.
             try:
-                if descriptor is None or os.fstat(descriptor).st_ino != self._metrics_inode:
-                    descriptor = self._open_metrics()
+                is_sound = os.lseek(descriptor, 0, os.SEEK_CUR) == self._metrics_end
             except OSError:
-                descriptor = self._open_metrics()
+                is_sound = False
+            if not is_sound:
+                descriptor = self._sound_metrics()
             if os.write(descriptor, data) != len(data):
                 raise OSError("only part of a line could be written")
+            self._metrics_end += len(data)
         except OSError as error:
             # Opening the file again mends the line that was torn.
             self.close()
@@ -144,11 +148,9 @@ class RecordWriter:
 
     def close(self) -> None:
         """Close what is open; the writer can still be used, as notes after the end are."""
-        if self._metrics is not None:
-            with contextlib.suppress(OSError):
-                if os.fstat(self._metrics).st_ino == self._metrics_inode:
-                    os.close(self._metrics)
-            self._metrics = None
+        if self._has_metrics:
+            os.close(self._metrics)
+        self._metrics = -1
 
     @contextlib.contextmanager
     def tolerating(self, what: str) -> Iterator[None]:
@@ -190,15 +192,25 @@ class RecordWriter:
             return {}
         return current
 
-    def _open_metrics(self) -> int:
-        self._metrics = open_lines(self.paths.path(layout.METRICS))
-        self._metrics_inode = os.fstat(self._metrics).st_ino
+    @property
+    def _has_metrics(self) -> bool:
+        try:
+            return self._metrics >= 0 and os.fstat(self._metrics).st_ino == self._metrics_inode
+        except OSError:
+            return False
+
+    def _sound_metrics(self) -> int:
+        """Return the descriptor of the metrics, its offset at the end of the file."""
+        if not self._has_metrics:
+            self._metrics = open_lines(self.paths.path(layout.METRICS))
+            self._metrics_inode = os.fstat(self._metrics).st_ino
+        self._metrics_end = os.lseek(self._metrics, 0, os.SEEK_END)
         return self._metrics
 
     def _step_after_last(self) -> int:
-        if self._metrics is None:
+        if self._metrics < 0:
             with self.tolerating("the metrics"):
-                last = _last_line(self._open_metrics())
+                last = _last_line(self._sound_metrics())
                 if isinstance(last.get("step"), int):
                     self._next_step = last["step"] + 1
         return self._next_step

@@ -32,7 +32,7 @@ _FAST_LINES_PER_SECOND = 3000
 _FAST_BYTES_PER_TICK = 4096
 """Below this many bytes between two ticks, lines are written one by one again."""
 
-_GATHERED_BYTES = 1 << 20
+_GATHERED_BYTES = 1 << 16
 """What is gathered at most, where the reader of the output is too slow for the ticks."""
 
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
