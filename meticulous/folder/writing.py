@@ -24,6 +24,18 @@ def write_available(descriptor: int, data: ReadableBuffer) -> tuple[int, OSError
     return total, None
 
 
+def write_counting(descriptor: int, data: ReadableBuffer, written: list[int]) -> None:
+    """Write once and append to `written` how many bytes that took, in one step with the write.
+
+    A signal's handler that raises finds both done or neither: between a call in Python and the use
+    of its result it could come in between.
+
+    Raises:
+        OSError: Nothing was written.
+    """
+    written.extend(map(os.write, (descriptor,), (data,)))
+
+
 def write_all(descriptor: int, data: ReadableBuffer) -> None:
     """Write every byte of `data`, however many calls that takes.
 

@@ -91,6 +91,13 @@ class ExitWatch:
     def _at_exit(self) -> None:
         if os.getpid() != self._owner:
             return
+        try:
+            self._write_end()
+        except KeyboardInterrupt:
+            # A second Ctrl-C, before it could be held back; the first one is how the program ended.
+            self._write_end()
+
+    def _write_end(self) -> None:
         with held() as arrived:
             self._close_spare()
             ending = self._find_ending()

@@ -8,15 +8,23 @@ program that holds the interpreter lock.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import io
 import os
 import sys
 import threading
+import time
+from collections import deque
+from itertools import repeat
 
-from meticulous.folder.writing import file_behind, open_to_append, write_all, write_available
+from meticulous.folder.writing import (
+    file_behind,
+    open_to_append,
+    write_counting,
+)
 from meticulous.recorder.output.forks import active, flush, structure, watch_forks
 from meticulous.recorder.output.mirror import Mirror
+from meticulous.recorder.output.text import make_text, set_line_buffering
 from meticulous.recorder.output.watch import THREAD_NAME
 
 TYPE_CHECKING = False
@@ -27,13 +35,22 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _FAST_LINES_PER_SECOND = 3000
-"""Above this, lines are gathered between two ticks instead of being written one by one."""
+"""Above this, lines are gathered, or at least shown, tick by tick instead of one by one."""
 
 _FAST_BYTES_PER_TICK = 4096
 """Below this many bytes between two ticks, lines are written one by one again."""
 
-_GATHERED_BYTES = 1 << 16
-"""What is gathered at most, where the reader of the output is too slow for the ticks."""
+_GRACE_SECONDS = 1.0
+"""How long the end of a run that may not wait gives to a reader who takes nothing."""
+
+_UNSHOWN_BYTES = 1 << 20
+"""What is written at most before it is shown, so that a slow reader holds the program up."""
+
+_LEAST_ROOM = 1 << 20
+"""Bytes free on the disk, or a twentieth of a small one, below which no output is kept any more."""
+
+_LOOK_SECONDS = 0.25
+"""Time between two looks at the room on the disk."""
 
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
@@ -64,11 +81,19 @@ class DescriptorStream:
         self._saved = -1
         self._shown_in_vain = 0
         self._has_told = False
+        self._closed: OSError | None = None
         self._is_showing = False
         self._trouble = ""
+        self._since_look = 0.0
         self._told_closed = False
+        self._pieces: deque[bytes] = deque()
+        self._in_flight: tuple[list[bytes], list[int]] = ([], [])
         self._writes = 0
+        self._written = 0
         self._gathering = False
+        self._lagging = False
+        self._unshown = 0
+        self._beside: list[DescriptorStream] = []
         self._wake: Callable[[], None] = lambda: None
         self.shows_terminal = False
         """Whether the output goes to a terminal in the end."""
@@ -96,15 +121,15 @@ class DescriptorStream:
             # Numbers from 10 up stay clear of the small ones that shell scripts use by hand.
             self._saved = fcntl.fcntl(self.descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
             self._mirror = Mirror(self._file, self._saved)
-            self._text = _text_like(self._original, _Raw(self))
+            self._text = make_text(self._original, self)
+            self._was_line_buffered = bool(getattr(self._original, "line_buffering", True))
             self._unbuffered = bool(getattr(self._original, "write_through", False))
             active.append(self)
             self.state = "capturing"
             os.dup2(self._file, self.descriptor, inheritable=True)
             setattr(sys, self.name, self._text)
         # Whoever kept the stream from before writes to the same file, in the same order.
-        self._was_line_buffered = bool(getattr(self._original, "line_buffering", True))
-        _set_line_buffering(self._original, True)
+        set_line_buffering(self._original, True)
         watch_forks()
 
     def tick(self, elapsed: float) -> bool:
@@ -124,25 +149,26 @@ class DescriptorStream:
         if self.state != "capturing":
             return False
         flush(self._original)
-        busy = self._gathering
-        if self._gathering:
-            position = self._mirror.position
-            flush(self._text)
-            few = self._mirror.position - position < _FAST_BYTES_PER_TICK and self._writes <= 1
-            if few or not self._may_gather or self._mirror.failure is not None:
-                self._gather(False)
-        elif self._may_gather and self._writes > _FAST_LINES_PER_SECOND * elapsed:
+        busy = self._gathering or self._lagging
+        written = self._written
+        count = self._catch_up(lambda: False)
+        many, self._writes = self._writes > _FAST_LINES_PER_SECOND * elapsed, 0
+        # A program whose reader is slow, or has gone, meets that itself, line by line.
+        may_be_late = self._mirror.failure is None and not self._mirror.is_behind
+        # Where Python itself would write each line, or each word, all of them are in the file at
+        # once, in order with what children write; in a flood they are only shown tick by tick.
+        may_gather = may_be_late and not self.shows_terminal and not self._unbuffered
+        if self._gathering and (not may_gather or self._written - written < _FAST_BYTES_PER_TICK):
+            self._gather(False)
+        elif many and may_gather:
             self._gather(True)
-        self._writes = 0
-        return self._catch_up() > 0 or busy
-
-    @property
-    def _may_gather(self) -> bool:
-        # Where Python itself would write each line, or each word, their order is kept exactly. And
-        # CPython before 3.13 loses text that two threads print while much is gathered.
-        if self.shows_terminal or self._unbuffered:
-            return False
-        return sum(thread.name != THREAD_NAME for thread in threading.enumerate()) == 1
+        self._beside = self._find_beside()
+        self._lagging = many and may_be_late and not self._gathering
+        self._since_look += elapsed
+        if self._since_look >= _LOOK_SECONDS:
+            self._since_look = 0.0
+            self._look_at_room()
+        return count > 0 or busy
 
     def _lock_while(self, may_wait: Callable[[], bool]) -> bool:
         """Take the lock, however long somebody is held up by a slow reader, while `may_wait`."""
@@ -151,15 +177,21 @@ class DescriptorStream:
             taken = self._lock.acquire(timeout=0.2)
         return taken
 
-    def _catch_up(self, may_wait: Callable[[], bool] = lambda: False) -> int:
-        if not self._lock_while(may_wait):
+    def _catch_up(self, may_wait: Callable[[], bool] | None = None) -> int:
+        """Write and show everything that is new, and return how many bytes were shown."""
+        if not self._lock_while(may_wait or (lambda: False)):
             return 0
         try:
             if self.state != "capturing" or self._is_showing:
                 return 0
             self._is_showing = True
+            self._unshown = 0
+            before = self._mirror.position
             try:
-                count = self._mirror.catch_up()
+                if self._gathering:
+                    flush(self._text)
+                if not self._write_pieces(may_wait):
+                    self._mirror.catch_up(may_wait)
             finally:
                 self._is_showing = False
         finally:
@@ -170,7 +202,7 @@ class DescriptorStream:
                 f"the program closed the descriptor behind its own {self.name}; from there on it "
                 f"is recorded, but no longer shown ({self.path})"
             )
-        return count
+        return max(self._mirror.position - before, 0)
 
     def stop(self, at_exit: bool = False, may_wait: Callable[[], bool] = lambda: True) -> None:
         """Carry on all that is left and put everything back as it was.
@@ -183,6 +215,11 @@ class DescriptorStream:
         """
         if self.state not in ("capturing", "failed") or os.getpid() != self._owner:
             return
+        end_of_grace = time.monotonic() + _GRACE_SECONDS
+
+        def may_wait_still() -> bool:
+            return time.monotonic() < end_of_grace or may_wait()
+
         # The program may have put a stream of its own over ours, with a buffer of its own.
         for stream in (self._original, self._text, getattr(sys, self.name)):
             flush(stream)
@@ -190,16 +227,18 @@ class DescriptorStream:
             # What the streams above have not carried on yet is to pass through ours.
             for stream in reversed(active):
                 if stream.name == self.name:
-                    stream._catch_up(may_wait)
+                    stream._catch_up(may_wait_still)
                 if stream is self:
                     break
             has_lock = self._lock_while(may_wait)
+            self._lagging = False
+            self._release_descriptor(may_wait_still if has_lock else None)
             self.state = "stopped"
-            self._release_descriptor()
             if has_lock:
                 self._lock.release()
             if at_exit and self.last_flush_fails:
                 self._gather(True)
+                self._text.become_direct()
                 self._text.write("\n")
             else:
                 self._release_text()
@@ -217,8 +256,13 @@ class DescriptorStream:
         So it is when the reader has gone (as in `program | head`) and the rest of the output is
         too short to have left Python's buffer: the process then exits with 120.
         """
+        return self._failure is not None and (self._was_line_buffered or not self._has_told)
+
+    @property
+    def _failure(self) -> OSError | None:
+        """What the program meets, or would meet without us, when it writes."""
         failure = self._mirror.failure
-        return failure is not None and failure.errno is not None and not self._has_told
+        return failure if failure is not None and failure.errno is not None else self._closed
 
     def show(self, text: str) -> bool:
         """Show a message of ours where the output goes, without keeping it; False if we cannot."""
@@ -232,74 +276,166 @@ class DescriptorStream:
         return True
 
     def write(self, data: ReadableBuffer) -> int:
-        """Write what Python wrote to the file, and show it at once."""
-        view = memoryview(data).cast("B")
-        if os.getpid() != self._owner:
-            return os.write(self.descriptor, view)
-        self._let_others_show()
+        """Write bytes to the file, and show them at once or, in a flood, soon."""
+        if self._lagging and self._unshown < _UNSHOWN_BYTES and not self._pieces:
+            return self._write_unshown(data)
+        piece = bytes(data)
+        self.hand_over(piece)
+        self._unshown += len(piece)
+        if not self._gathering or self._unshown >= _UNSHOWN_BYTES:
+            self.drain()
+        return len(piece)
+
+    @property
+    def hand_over(self) -> Callable[[bytes], None]:
+        """A function that takes bytes to be written at the next `drain`.
+
+        It is not written in Python: while the text layer hands over what it has gathered, nothing
+        may print, neither a signal's handler nor another thread. CPython before 3.13 loses text
+        and makes some up if anything does (gh-119506).
+        """
+        return self._pieces.append
+
+    def _write_unshown(self, data: ReadableBuffer) -> int:
+        for stream in self._beside:
+            stream._catch_up()
+        self._writes += 1
+        try:
+            count = os.write(self.descriptor, data)
+        except OSError:  # met again, and looked into, when we do not lag
+            count = 0
+        self._unshown += count
+        size = memoryview(data).nbytes
+        if count < size:
+            self._lagging = False
+            self.write(memoryview(data).cast("B")[count:])
+        return size
+
+    def drain(self) -> None:
+        """Write what was handed over to the file and show it.
+
+        Raises:
+            OSError: What the program would meet without us: nobody reads the output any more, or
+                the program's own file in the place of ours takes no more.
+        """
+        for stream in self._find_beside():
+            stream._catch_up()
+        self._writes += 1
+        if self._writes == 150 and not self._gathering:
+            self._wake()
         with self._lock:
-            if self.state != "capturing" or not self._is_ours:
-                return os.write(self.descriptor, view)
-            self._writes += 1
-            if self._writes == 150 and not self._gathering:
-                self._wake()
             if self._is_showing:
-                # A signal's handler prints in the middle of a write of this thread: what it adds to
-                # the file is shown with what comes next.
-                write_all(self._file, view)
-                return len(view)
+                return  # within a write of this thread, which goes on with what we have
             self._is_showing = True
+            written = self._written
             try:
-                self._write_and_show(view)
+                self._write_pieces()
             finally:
                 self._is_showing = False
-        failure = self._mirror.failure
-        if failure is not None and failure.errno is not None:
-            self._tell_program(view, failure)
-        return len(view)
+        failure = self._failure
+        if failure is not None and self.state == "capturing":
+            self._tell_program(self._written - written, failure)
+
+    def _write_pieces(self, may_wait: Callable[[], bool] | None = None) -> bool:
+        """Write to the file and show what was handed over; the lock is held, and we are showing.
+
+        Returns:
+            Whether there was anything, and so everything in the file is shown as far as may be.
+        """
+        is_any = False
+        # Again for what a signal's handler added meanwhile; other threads may add without end.
+        for _ in range(2):
+            pieces, written = self._in_flight
+            if not pieces:
+                if not self._pieces:
+                    break
+                # One step, so that a signal's handler that raises finds a piece here or there.
+                pieces.extend(map(deque.popleft, repeat(self._pieces, len(self._pieces))))
+            is_any = True
+            try:
+                self._write_together(pieces, written, may_wait)
+            except OSError:
+                self._in_flight = ([], [])
+                raise
+            self._in_flight = ([], [])
+        return is_any
+
+    def _write_together(
+        self, pieces: list[bytes], written: list[int], may_wait: Callable[[], bool] | None
+    ) -> None:
+        """Write pieces, of which a part may have been written before an interruption."""
+        view = memoryview(b"".join(pieces))
+        self._written += len(view)
+        # Our own descriptor: a run that another thread begins at this moment takes the other one.
+        is_ours = self.state == "capturing" and self._is_ours
+        file = self._file if is_ours and self._mirror.has_source else self.descriptor
+        error = None
+        try:
+            while (done := sum(written)) < len(view):
+                write_counting(file, view[done:], written)
+        except OSError as failure:
+            is_closed = self.state == "capturing" and failure.errno == errno.EBADF
+            if failure.errno is None or not (is_ours or is_closed):
+                raise
+            error = failure
+        if not is_ours:
+            self._closed = error
+            return
+        # The file's offset is shared with the children, so it tells whether they wrote too.
+        end = os.lseek(file, 0, os.SEEK_CUR)
+        if end - done == self._mirror.position:
+            self._mirror.advance(view[:done], may_wait)
+        else:
+            self._mirror.catch_up(may_wait)
+        if error is not None:
+            self._mirror.send(view[done:])
+            self._give_up(error)
 
     @property
     def _is_ours(self) -> bool:
         """Whether the descriptor still means the run's file; a program may point it elsewhere."""
         return file_behind(self.descriptor) == self._mirror.source_file
 
-    def _let_others_show(self) -> None:
-        """Where both streams go to one place, show first what the other one has been written."""
-        for stream in active:
-            if stream.name != self.name and stream.shows_where(self):
-                stream._catch_up()
+    def _find_beside(self) -> list[DescriptorStream]:
+        """Return the streams that go to one place with this one, and so must show theirs first."""
+        return [
+            stream for stream in active if stream.name != self.name and stream.shows_where(self)
+        ]
 
     def shows_where(self, other: DescriptorStream) -> bool:
         """Say whether the output goes to the same place as that of another stream."""
         return self._mirror.target_file == other._mirror.target_file
 
-    def _tell_program(self, view: memoryview, failure: OSError) -> None:
+    def _tell_program(self, count: int, failure: OSError) -> None:
         """Raise what the program would have met without us, when it would have met it."""
-        self._shown_in_vain += len(view)
-        enough = self._unbuffered or self._shown_in_vain > io.DEFAULT_BUFFER_SIZE
+        self._shown_in_vain += count
+        at_once = self._unbuffered or self._was_line_buffered
+        enough = at_once or self._shown_in_vain > io.DEFAULT_BUFFER_SIZE
         # In our own thread nobody would hear it; the program is told with its next line.
         if enough and threading.current_thread().name != THREAD_NAME:
             self._has_told = True
             raise failure
 
-    def _write_and_show(self, view: memoryview) -> None:
-        # Our own descriptor: a run that another thread begins at this moment takes the other one.
-        file = self._file if self._mirror.has_source else self.descriptor
-        recorded, error = write_available(file, view)
-        # The file's offset is shared with the children, so it tells whether they wrote too.
-        end = os.lseek(file, 0, os.SEEK_CUR)
-        if end - recorded == self._mirror.position:
-            self._mirror.advance(view[:recorded])
-        else:
-            self._mirror.catch_up()
-        if recorded < len(view):
-            self._mirror.send(view[recorded:])
-        if error is not None:
-            self._give_up(error)
+    def _look_at_room(self) -> None:
+        """Give up while there is room: children and C code do not look at what a write returns."""
+        if self.state != "capturing" or not self._mirror.has_source:
+            return
+        disk = os.fstatvfs(self._file)
+        free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+        least = min(_LEAST_ROOM, disk.f_blocks * disk.f_frsize // 20)
+        if free * disk.f_frsize >= least:
+            return
+        if self._lock.acquire(timeout=1.0):
+            try:
+                self._mirror.catch_up()
+                self._give_up(OSError(errno.ENOSPC, "the disk is nearly full"))
+            finally:
+                self._lock.release()
 
     def _give_up(self, error: OSError) -> None:
         # The text stream stays in place: it still holds what comes after these bytes.
         self.state = "failed"
+        self._lagging = False
         if self._mirror.has_target and self._is_ours:
             os.dup2(self._saved, self.descriptor, inheritable=True)
         # Told at the next tick: here somebody is in the middle of writing.
@@ -315,16 +451,18 @@ class DescriptorStream:
 
     def _gather(self, on: bool) -> None:
         self._gathering = on
-        _set_line_buffering(self._text, not on)
+        set_line_buffering(self._text, not on)
 
     def _release_text(self) -> None:
         # It may have been kept by somebody, and is used from now on without us.
         self._gather(False)
-        _set_line_buffering(self._original, self._was_line_buffered)
+        self._text.become_direct()
+        set_line_buffering(self._original, self._was_line_buffered)
         if getattr(sys, self.name) is self._text:
             setattr(sys, self.name, self._original)
 
-    def _release_descriptor(self) -> None:
+    def _release_descriptor(self, may_wait: Callable[[], bool] | None) -> None:
+        self._write_pieces(may_wait)
         index = active.index(self)
         above = [stream for stream in active[index + 1 :] if stream.name == self.name]
         active.remove(self)
@@ -337,59 +475,23 @@ class DescriptorStream:
             elif self._is_ours:
                 os.dup2(self._saved, self.descriptor, inheritable=True)
             # Other threads may have written until this moment.
-            self._mirror.catch_up()
+            if may_wait is not None:
+                self._mirror.catch_up(may_wait)
             os.close(self._saved)
         if self._mirror.has_source:
             os.close(self._file)
 
+    def before_fork(self) -> None:
+        """Write what is gathered, which parent and child would both write otherwise."""
+        self._gather(False)
+        flush(self._text)
+
     def after_fork_in_child(self) -> None:
         """Become usable in a forked child, which writes each line at once and mirrors nothing."""
         self._lock = threading.RLock()
-        if self._gathering:
-            self._gather(False)
-
-
-class _Raw(io.RawIOBase):
-    """The lowest layer of the text stream a program prints to while it is captured."""
-
-    def __init__(self, stream: DescriptorStream) -> None:
-        self._stream = stream
-        self.name = f"<{stream.name}>"
-        self.mode = "wb"
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._stream.descriptor
-
-    def isatty(self) -> bool:
-        return self._stream.shows_terminal
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        return self._stream.write(data)
-
-
-def _text_like(original: TextIO, raw: _Raw) -> io.TextIOWrapper:
-    unbuffered = bool(getattr(original, "write_through", False))
-    text = io.TextIOWrapper(
-        # As Python itself does under -u, without a BufferedWriter in between: its lock would stop
-        # a signal's handler that prints, and stay locked in a child forked by another thread. The
-        # text layer gathers enough.
-        raw,
-        encoding=original.encoding,
-        errors=original.errors,
-        line_buffering=True,
-        write_through=unbuffered,
-    )
-    text._CHUNK_SIZE = _GATHERED_BYTES  # type: ignore[attr-defined]
-    text.mode = "w"  # type: ignore[misc]
-    return text
-
-
-def _set_line_buffering(stream: object, on: bool) -> None:
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        # RuntimeError: another thread is in the middle of a write; the next tick tries again.
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            reconfigure(line_buffering=on)
+        self._lagging = self._gathering = False
+        # The parent writes these.
+        self._pieces.clear()
+        self._in_flight = ([], [])
+        self._text.become_direct()
+        set_line_buffering(self._text, True)

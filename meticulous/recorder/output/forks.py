@@ -50,6 +50,7 @@ def _before_fork() -> None:
     # What is still buffered would otherwise be written by parent and child both.
     for stream in active:
         flush(getattr(sys, stream.name))
+        stream.before_fork()
 
 
 def _after_fork() -> None:

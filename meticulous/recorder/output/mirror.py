@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
+import stat
 
-from meticulous.folder.writing import file_behind, write_available
+from meticulous.folder.writing import file_behind, write_counting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import select
+    from collections.abc import Callable
 
 _CHUNK = 1 << 18
+
+_PIPE_BUF = 4096
+"""Bytes that a pipe which says it has room takes without waiting, on Linux."""
+
+_PATIENCE_MILLISECONDS = 100
+"""How long a target without room is waited for before it is asked whether to go on waiting."""
 
 _REMEMBERED = 32
 """Bytes carried last that are looked for again: a file emptied and refilled holds others."""
@@ -27,9 +39,11 @@ class Mirror:
     """
 
     __slots__ = (
+        "_carried",
+        "_is_file",
         "_last_bytes",
         "failure",
-        "position",
+        "is_behind",
         "source",
         "source_file",
         "target",
@@ -43,63 +57,122 @@ class Mirror:
         self.target = target
         self.source_file = file_behind(source)
         self.target_file = None if target is None else file_behind(target)
+        self._is_file = target is not None and stat.S_ISREG(os.fstat(target).st_mode)
         self._last_bytes = b""
-        self.position = os.fstat(source).st_size
+        self._carried = [os.fstat(source).st_size]
         self.failure: OSError | None = None
         """Why the target can take no more, such as a closed pipe; then nothing is carried.
 
         It has no `errno` if the program itself closed the target's descriptor.
         """
+        self.is_behind = False
+        """Whether the target had no room at the last try, and was not waited for."""
         self.was_closed = False
         """Whether the program closed a descriptor of ours; nothing is carried then."""
         self.was_truncated = False
         """Whether somebody emptied the file while it grew (`echo > /dev/stdout` does)."""
 
-    def catch_up(self) -> int:
-        """Carry everything that is new and return how many bytes that was."""
-        if not self.has_source:
+    @property
+    def position(self) -> int:
+        """How far into the file everything has been carried, in bytes.
+
+        Kept as a sum, to which what a write returns is added in one step with the write: a signal's
+        handler that raises can come between any two others.
+        """
+        return sum(self._carried)
+
+    def catch_up(self, may_wait: Callable[[], bool] | None = None) -> int:
+        """Carry everything that is new and return how many bytes that was.
+
+        Args:
+            may_wait: Asked again and again whether a target without room is waited for; without it
+                it is waited for as the program itself would.
+        """
+        size = self._size()
+        if size is None:
             self.was_closed = True
             return 0
-        size = os.fstat(self.source).st_size
-        if size < self.position or (size > self.position and not self._follows_on()):
+        position = self.position
+        if size < position or (size > position and not self._follows_on(position)):
             self.was_truncated = True
-            self.position = 0
-        before = self.position
-        while self.position < size:
-            data = os.pread(self.source, min(_CHUNK, size - self.position), self.position)
-            if not data:
+            self._carried = [0]
+        before = position = self.position
+        while position < size:
+            data = os.pread(self.source, min(_CHUNK, size - position), position)
+            if not data or not self.advance(data, may_wait):
                 break
-            self.advance(data)
-        return self.position - before
+            position = self.position
+        return position - before
 
-    def advance(self, data: bytes | memoryview) -> None:
-        """Carry `data`, which is what the file holds next."""
-        self.position += len(data)
-        self._last_bytes = bytes(data[-_REMEMBERED:])
-        self.send(data)
+    def advance(self, data: bytes | memoryview, may_wait: Callable[[], bool] | None = None) -> bool:
+        """Carry `data`, which is what the file holds next.
 
-    def _follows_on(self) -> bool:
-        """Say whether the file still holds, before our position, what was carried last."""
-        count = len(self._last_bytes)
-        return os.pread(self.source, count, self.position - count) == self._last_bytes
+        Returns:
+            False if the target had no room for all of it, and might not be waited for.
+        """
+        self.is_behind = True
+        goal = self.position + len(data)
+        try:
+            is_whole = self._send(memoryview(data), self._carried, may_wait)
+            if self.target is None or self.failure is not None:
+                self._carried.append(goal - self.position)
+                is_whole = True
+        finally:
+            done = data[: len(data) - (goal - self.position)]
+            self._last_bytes = (self._last_bytes + bytes(done[-_REMEMBERED:]))[-_REMEMBERED:]
+            self._carried = [self.position]
+        self.is_behind = not is_whole
+        return is_whole
 
     def send(self, data: bytes | memoryview) -> None:
-        """Write to the target at once; a failure is kept in `failure`, not raised."""
+        """Write to the target what is not in the file; a failure is kept in `failure`."""
+        self._send(memoryview(data), [], None)
+
+    def _send(
+        self, data: memoryview, written: list[int], may_wait: Callable[[], bool] | None
+    ) -> bool:
+        """Write to the target, add to `written` what it took, say whether that was everything."""
         if self.target is None or self.failure is not None:
-            return
+            return False
         if not self.has_target:
             self.was_closed = True
             self.failure = OSError("the program has closed it")
-            return
-        rest = memoryview(data)
-        while rest:
-            written, error = write_available(self.target, rest)
-            rest = rest[written:]
-            if isinstance(error, BlockingIOError):
-                self._wait_for_room(self.target)
-            elif error is not None:
+            return False
+        room = None
+        start = sum(written)
+        while (done := sum(written) - start) < len(data):
+            rest = data[done:]
+            if may_wait is not None and not self._is_file:
+                room = room or _room(self.target)
+                if not room.poll(_PATIENCE_MILLISECONDS):
+                    if may_wait():
+                        continue
+                    return False
+                # That there is room means room for so much.
+                rest = rest[:_PIPE_BUF]
+            try:
+                write_counting(self.target, rest, written)
+            except BlockingIOError:
+                _room(self.target).poll(_PATIENCE_MILLISECONDS)
+            except OSError as error:
+                if error.errno is None:  # raised by a signal's handler, not by the target
+                    raise
                 self.failure = error
-                return
+                return False
+        return True
+
+    def _size(self) -> int | None:
+        """Return how long the file is, or None if the source's descriptor means another one."""
+        try:
+            found = os.fstat(self.source)
+        except OSError:
+            return None
+        return found.st_size if (found.st_dev, found.st_ino) == self.source_file else None
+
+    def _follows_on(self, position: int) -> bool:
+        """Say whether the file still holds, before our position, what was carried last."""
+        count = len(self._last_bytes)
+        return os.pread(self.source, count, position - count) == self._last_bytes
 
     def redirect(self, descriptor: int) -> None:
         """Have the target's descriptor mean the file that `descriptor` means."""
@@ -117,10 +190,11 @@ class Mirror:
         """Whether the source's descriptor still means the run's file."""
         return file_behind(self.source) == self.source_file
 
-    @staticmethod
-    def _wait_for_room(target: int) -> None:
-        import select
 
-        room = select.poll()  # unlike select.select it takes descriptors from 1024 up
-        room.register(target, select.POLLOUT)
-        room.poll(1000)
+def _room(target: int) -> select.poll:
+    import select
+
+    # Unlike select.select it takes descriptors from 1024 up.
+    room = select.poll()
+    room.register(target, select.POLLOUT)
+    return room

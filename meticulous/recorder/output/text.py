@@ -1,0 +1,136 @@
+"""The text stream that a program prints to while its output is captured at the descriptor."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from functools import partial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol, TextIO
+
+    from _typeshed import ReadableBuffer
+
+    class Writer(Protocol):
+        """What stands below the text stream."""
+
+        @property
+        def name(self) -> str: ...  # noqa: D102
+
+        @property
+        def descriptor(self) -> int: ...  # noqa: D102
+
+        @property
+        def shows_terminal(self) -> bool: ...  # noqa: D102
+
+        @property
+        def hand_over(self) -> Callable[[bytes], None]:
+            """Takes bytes to be written at the next `drain`; not written in Python."""
+
+        def write(self, data: ReadableBuffer) -> int: ...  # noqa: D102
+
+        def drain(self) -> None: ...  # noqa: D102
+
+
+_GATHERED_BYTES = 1 << 16
+"""What the text layer gathers at most before it hands it over."""
+
+
+def make_text(original: TextIO, writer: Writer) -> TextIOOverDescriptor:
+    """Return a stream that behaves as `original` does, and writes with `writer`.
+
+    A stream that is not unbuffered writes line by line, until `gather` says otherwise.
+    """
+    unbuffered = bool(getattr(original, "write_through", False))
+    text = TextIOOverDescriptor(
+        # There is no BufferedWriter in between: its lock would stop a signal's handler that prints,
+        # and stay locked in a child forked by another thread. The text layer gathers enough.
+        _Bytes(writer) if unbuffered else _HandingOver(writer),
+        encoding=original.encoding,
+        errors=original.errors,
+        line_buffering=True,
+        write_through=unbuffered,
+    )
+    text._CHUNK_SIZE = _GATHERED_BYTES  # type: ignore[attr-defined]
+    text.mode = "w"  # type: ignore[misc]
+    return text
+
+
+def set_line_buffering(stream: object, on: bool) -> None:
+    """Have a text stream pass on each line at once, or gather."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        # RuntimeError: another thread is in the middle of a write; the next tick tries again.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            reconfigure(line_buffering=on)
+
+
+class _Bytes(io.RawIOBase):
+    """The lowest layer: bytes that are written go to the writer at once."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.name = f"<{writer.name}>"
+        self.mode = "wb"
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.writer.descriptor
+
+    def isatty(self) -> bool:
+        return self.writer.shows_terminal
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        return self.writer.write(data)
+
+    def flush(self) -> None:
+        super().flush()
+        self.writer.drain()
+
+
+class _HandingOver(_Bytes):
+    """What a text stream writes into: bytes are kept until it asks for a flush.
+
+    The text stream asks when a line has ended, or, while it gathers, when the program flushes it.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__(writer)
+        vars(self)["write"] = writer.hand_over
+
+    def become_direct(self) -> None:
+        """Write to the descriptor from now on, without a line of Python, so at any late moment."""
+        nothing_to_do = bool
+        vars(self).update(write=partial(os.write, self.writer.descriptor), flush=nothing_to_do)
+
+
+class TextIOOverDescriptor(io.TextIOWrapper):
+    """As the stream that Python itself makes, with another object below."""
+
+    @property
+    def buffer(self) -> io.RawIOBase:  # type: ignore[override]
+        """Where the program may write bytes; these are written at once."""
+        below = super().buffer
+        if isinstance(below, _HandingOver):
+            return _Bytes(below.writer)
+        return below  # type: ignore[return-value]
+
+    def detach(self) -> io.RawIOBase:  # type: ignore[override]
+        """Separate the layer below, and return it."""
+        below = super().detach()
+        if isinstance(below, _HandingOver):
+            return _Bytes(below.writer)
+        return below  # type: ignore[return-value]
+
+    def become_direct(self) -> None:
+        """Write past the writer from now on, straight to the descriptor."""
+        # ValueError: the program has detached the layer below.
+        with contextlib.suppress(ValueError, OSError):
+            below = super().buffer
+            if isinstance(below, _HandingOver):
+                below.become_direct()
