@@ -74,7 +74,9 @@ def file_behind(descriptor: int) -> tuple[int, int] | None:
     """Return what identifies the file a descriptor means now; None when it means none."""
     try:
         found = os.fstat(descriptor)
-    except OSError:
+    except OSError as error:
+        if error.errno is None:  # raised by a signal's handler of the program
+            raise
         return None
     return found.st_dev, found.st_ino
 

@@ -347,6 +347,23 @@ class TestSignals:
         assert numbers == list(range(len(numbers)))
         assert shown == kept
 
+    def test_an_error_raised_by_a_handler_is_the_programs_not_the_disks(self, program):
+        made = program(
+            "import signal\n"
+            "def handler(*_): raise TimeoutError('too slow')\n"
+            "signal.signal(signal.SIGALRM, handler)\ni = 0\n"
+            "for count in range(30):\n"
+            "    try:\n        signal.setitimer(signal.ITIMER_REAL, 0.005)\n"
+            "        while True: print('line', i); i += 1\n"
+            "    except TimeoutError: pass\n"
+            "print('the end')\n"
+        )
+        done = made.run()
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert made.kept() == done.stdout
+        assert done.stdout.endswith(b"the end\n")
+        assert made.status == "SUCCESS\n"
+
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
     def test_a_program_that_prints_all_the_time_ends_at_once(self, program, number):
         made = program("i = 0\nwhile True:\n    print('line', i)\n    i += 1\n")
@@ -591,8 +608,8 @@ class TestGathering:
             self.UNTIL_GATHERING + "notes = []\n"
             "def look():\n    while True: pause(0.05); notes.append(i)\n"
             "threading.Thread(target=look, daemon=True).start()\n"
-            "while len(notes) < 12: print('line', i); i += 1\n"
-            "os.write(2, str(notes[-6]).encode())\nos.kill(os.getpid(), 9)\n"
+            "while len(notes) < 16: print('line', i); i += 1\n"
+            "os.write(2, str(notes[-10]).encode())\nos.kill(os.getpid(), 9)\n"
         )
         done = made.run()
         assert done.returncode == -9
@@ -601,6 +618,49 @@ class TestGathering:
         assert kept.startswith(numbered(count))
         assert count >= int(made.kept("stderr"))
         assert made.status == "RUNNING\n"
+
+    def test_nothing_is_gathered_under_u_however_fast(self, program):
+        made = program(
+            "import os\nfor i in range(30_000): print('line', i)\nos.kill(os.getpid(), 9)"
+        )
+        done = made.run(env={"PYTHONUNBUFFERED": "1"})
+        assert done.returncode == -9
+        assert made.kept() == numbered(30_000)
+        assert numbered(30_000).startswith(done.stdout)
+
+    def test_under_u_all_is_shown_in_order_with_what_children_write(self, program):
+        made = program(
+            "import os\nfor n in range(5):\n    for i in range(2000): print('line', i)\n"
+            "    os.system('echo child')\n"
+        )
+        done = made.run(env={"PYTHONUNBUFFERED": "1"})
+        assert done.stdout == made.kept() == (numbered(2000) + b"child\n") * 5
+
+    def test_threads_that_print_lose_nothing(self, program):
+        made = program(
+            "import threading\n"
+            "def work(n):\n    for i in range(20_000): print(f'thread{n} {i}\\n', end='')\n"
+            "threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]\n"
+            "for thread in threads: thread.start()\nfor thread in threads: thread.join()\n"
+        )
+        done = made.run()
+        assert done.stdout == made.kept()
+        lines = done.stdout.splitlines(keepends=True)
+        for n in range(4):
+            word = f"thread{n}"
+            mine = b"".join(line for line in lines if line.startswith(word.encode()))
+            assert mine == numbered(20_000, word)
+
+    def test_bytes_and_text_keep_their_order_where_the_program_flushes(self, program):
+        made = program(
+            self.UNTIL_GATHERING + "for n in range(500):\n"
+            "    print('text', n, flush=True)\n    sys.stdout.buffer.write(b'bytes\\n')\n"
+            "    sys.stdout.buffer.flush()\n"
+        )
+        done = made.run()
+        expected = b"".join(b"text %d\nbytes\n" % n for n in range(500))
+        assert done.stdout.endswith(expected)
+        assert made.kept() == done.stdout
 
     def test_a_flush_is_obeyed(self, program):
         made = program(

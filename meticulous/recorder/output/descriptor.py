@@ -190,10 +190,14 @@ class DescriptorStream:
             try:
                 if self._gathering:
                     flush(self._text)
+                    # Whoever prints while a pipe takes its time waits for our lock meanwhile.
+                    set_line_buffering(self._text, not self._mirror.is_file)
                 if not self._write_pieces(may_wait):
                     self._mirror.catch_up(may_wait)
             finally:
                 self._is_showing = False
+                if self._gathering:
+                    set_line_buffering(self._text, False)
         finally:
             self._lock.release()
         if self._mirror.was_closed and not self._told_closed:
@@ -302,8 +306,10 @@ class DescriptorStream:
         self._writes += 1
         try:
             count = os.write(self.descriptor, data)
-        except OSError:  # met again, and looked into, when we do not lag
-            count = 0
+        except OSError as error:
+            if error.errno is None:  # raised by a signal's handler, after the write
+                raise
+            count = 0  # met again, and looked into, when we do not lag
         self._unshown += count
         size = memoryview(data).nbytes
         if count < size:

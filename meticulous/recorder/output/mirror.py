@@ -40,10 +40,11 @@ class Mirror:
 
     __slots__ = (
         "_carried",
-        "_is_file",
         "_last_bytes",
+        "_pipe_size",
         "failure",
         "is_behind",
+        "is_file",
         "source",
         "source_file",
         "target",
@@ -57,7 +58,10 @@ class Mirror:
         self.target = target
         self.source_file = file_behind(source)
         self.target_file = None if target is None else file_behind(target)
-        self._is_file = target is not None and stat.S_ISREG(os.fstat(target).st_mode)
+        mode = 0 if target is None else os.fstat(target).st_mode
+        self.is_file = stat.S_ISREG(mode)
+        """Whether the target is a file on a disk, which takes everything without waiting."""
+        self._pipe_size = _pipe_size(target) if target is not None and stat.S_ISFIFO(mode) else 0
         self._last_bytes = b""
         self._carried = [os.fstat(source).st_size]
         self.failure: OSError | None = None
@@ -142,14 +146,13 @@ class Mirror:
         start = sum(written)
         while (done := sum(written) - start) < len(data):
             rest = data[done:]
-            if may_wait is not None and not self._is_file:
+            if may_wait is not None and not self.is_file:
                 room = room or _room(self.target)
                 if not room.poll(_PATIENCE_MILLISECONDS):
                     if may_wait():
                         continue
                     return False
-                # That there is room means room for so much.
-                rest = rest[:_PIPE_BUF]
+                rest = rest[: self._room_at_least()]
             try:
                 write_counting(self.target, rest, written)
             except BlockingIOError:
@@ -161,11 +164,28 @@ class Mirror:
                 return False
         return True
 
+    def _room_at_least(self) -> int:
+        """Return how many bytes the target, which has room, takes for sure without waiting."""
+        if self._pipe_size:
+            import fcntl
+            import termios
+
+            waiting = bytearray(4)
+            try:
+                fcntl.ioctl(self.target or 0, termios.FIONREAD, waiting)
+            except OSError:
+                return _PIPE_BUF
+            if not any(waiting):
+                return self._pipe_size
+        return _PIPE_BUF
+
     def _size(self) -> int | None:
         """Return how long the file is, or None if the source's descriptor means another one."""
         try:
             found = os.fstat(self.source)
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # raised by a signal's handler of the program
+                raise
             return None
         return found.st_size if (found.st_dev, found.st_ino) == self.source_file else None
 
@@ -189,6 +209,16 @@ class Mirror:
     def has_source(self) -> bool:
         """Whether the source's descriptor still means the run's file."""
         return file_behind(self.source) == self.source_file
+
+
+def _pipe_size(pipe: int) -> int:
+    """Return how much a pipe holds, or 0 where that cannot be had."""
+    import fcntl
+
+    try:
+        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    except (OSError, AttributeError):
+        return 0
 
 
 def _room(target: int) -> select.poll:
