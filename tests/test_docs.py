@@ -26,8 +26,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +33,7 @@ from typing import Any, NamedTuple
 import click
 import numpy
 import pytest
+from waiting import wait_until
 
 import meticulous
 from meticulous import Experiment, errors
@@ -143,13 +142,6 @@ class Session:
         self.write(block.title, "\n".join(before) + "\n")
         self.commit_and_run(block.title)
         self.write(block.title, "\n".join(after) + "\n")
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        threading.Event().wait(0.01)
 
 
 def parts_of_session(block: Block) -> Iterator[tuple[str, list[str]]]:

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 RECORDED = """\
 from meticulous import Experiment
@@ -358,13 +358,3 @@ class TestChildren:
             assert texts[0] == "SUCCESS\n"
             assert texts[1].startswith("ERROR\nTraceback")
             assert texts[2] == "ERROR\nexit code 3\n"
-
-
-def wait_until(condition, seconds: float = 30.0) -> None:
-    """Wait for a condition that another process brings about."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.01)):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError("it did not happen in time")

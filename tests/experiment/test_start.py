@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 import meticulous
 from meticulous import DirtyRepoException, Experiment, MismatchedArgsException
@@ -642,14 +643,3 @@ class TestHotPath:
         for name in meticulous.__all__:
             assert getattr(meticulous, name) is not None
         assert set(meticulous.__all__) <= set(dir(meticulous))
-
-
-def wait_until(condition, seconds: float = 30.0) -> None:
-    import threading
-
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.01)):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError("it did not happen in time")

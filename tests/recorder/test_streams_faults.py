@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import termios
-import threading
 import tty
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from waiting import wait_until
 
 RECORDED = "from meticulous import Experiment\nexperiment = Experiment({})\n"
 ALIGNED = "pass\npass\n"
@@ -94,16 +94,6 @@ def without_warnings(errors: bytes) -> bytes:
 
 def warnings_in(errors: bytes) -> list[str]:
     return re.findall(r"meticulous: warning: ([^\n]*)\n", errors.decode())
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for a condition that another process brings about."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.01)):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError("it did not happen in time")
 
 
 def read_in_steps(descriptor: int, size: int) -> bytes:
