@@ -356,5 +356,8 @@ class TestChildren:
                 (repository.directory / f"experiments/{n}/STATUS").read_text() for n in numbers
             ]
             assert texts[0] == "SUCCESS\n"
-            assert texts[1].startswith("ERROR\nTraceback")
+            # From Python 3.13 on the traceback is to be had from stderr only.
+            assert texts[1].startswith(("ERROR\nTraceback", "ERROR\nexit code 1"))
+            errors = (repository.directory / f"experiments/{numbers[1]}/stderr").read_text()
+            assert "ZeroDivisionError" in texts[1] + errors
             assert texts[2] == "ERROR\nexit code 3\n"

@@ -91,16 +91,17 @@ class ExitWatch:
     def _at_exit(self) -> None:
         if os.getpid() != self._owner:
             return
+        code = _code_of_child(sys._getframe().f_back)
         try:
-            self._write_end()
+            self._write_end(code)
         except KeyboardInterrupt:
             # A second Ctrl-C, before it could be held back; the first one is how the program ended.
-            self._write_end()
+            self._write_end(code)
 
-    def _write_end(self) -> None:
+    def _write_end(self, code: int | None) -> None:
         with held() as arrived:
             self._close_spare()
-            ending = self._find_ending()
+            ending = self._find_ending() if code is None else by_exit_code(code)
             self._ended(ending)
             if ending is not None and ending.status == status.INTERRUPTED:
                 _remember_interrupt()
@@ -163,6 +164,19 @@ def _outermost_frame() -> FrameType | None:
     while frame is not None and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def _code_of_child(caller: FrameType | None) -> int | None:
+    """Return the exit code of a forked child of multiprocessing; None in any other process.
+
+    From Python 3.13 on such a child runs the handlers of `atexit` itself, and then leaves through
+    `os._exit(code)`, in one function (`Popen._launch`, and `main` of the fork server).
+    """
+    name = "" if caller is None else caller.f_globals.get("__name__", "")
+    if caller is None or not name.startswith("multiprocessing."):
+        return None
+    code = caller.f_locals.get("code")
+    return code if isinstance(code, int) else None
 
 
 def _remember_interrupt() -> None:
