@@ -245,7 +245,7 @@ class DescriptorStream:
                 self._text.become_direct()
                 self._text.write("\n")
             else:
-                self._release_text()
+                self._release_text(at_exit)
         self._tell_trouble()
         if self._mirror.was_truncated:
             self._failed(
@@ -459,12 +459,14 @@ class DescriptorStream:
         self._gathering = on
         set_line_buffering(self._text, not on)
 
-    def _release_text(self) -> None:
+    def _release_text(self, at_exit: bool) -> None:
         # It may have been kept by somebody, and is used from now on without us.
         self._gather(False)
         self._text.become_direct()
         set_line_buffering(self._original, self._was_line_buffered)
-        if getattr(sys, self.name) is self._text:
+        # At the end of the process ours stays: a daemon thread that is stopped in the middle of a
+        # write to Python's own stream leaves that locked, and the interpreter aborts.
+        if getattr(sys, self.name) is self._text and not at_exit:
             setattr(sys, self.name, self._original)
 
     def _release_descriptor(self, may_wait: Callable[[], bool] | None) -> None:

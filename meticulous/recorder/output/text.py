@@ -76,6 +76,11 @@ class _Bytes(io.RawIOBase):
         self.name = f"<{writer.name}>"
         self.mode = "wb"
 
+    @property
+    def raw(self) -> io.RawIOBase:
+        """This: there is nothing below, where Python's own stream has another layer."""
+        return self
+
     def writable(self) -> bool:
         return True
 
