@@ -8,6 +8,7 @@ program that holds the interpreter lock.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -464,9 +465,13 @@ class DescriptorStream:
         self._gather(False)
         self._text.become_direct()
         set_line_buffering(self._original, self._was_line_buffered)
-        # At the end of the process ours stays: a daemon thread that is stopped in the middle of a
-        # write to Python's own stream leaves that locked, and the interpreter aborts.
-        if getattr(sys, self.name) is self._text and not at_exit:
+        if at_exit:
+            # It lives as long as Python's own, whoever writes to it while the interpreter ends. And
+            # it stays in place: a daemon thread that is stopped in the middle of a write to
+            # Python's own leaves that locked, and the interpreter aborts.
+            with contextlib.suppress(AttributeError):
+                self._original.successor = self._text  # type: ignore[attr-defined]
+        elif getattr(sys, self.name) is self._text:
             setattr(sys, self.name, self._original)
 
     def _release_descriptor(self, may_wait: Callable[[], bool] | None) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         def shows_terminal(self) -> bool: ...  # noqa: D102
 
         @property
-        def hand_over(self) -> Callable[[bytes], None]:
+        def hand_over(self) -> Callable[[bytes], object]:
             """Takes bytes to be written at the next `drain`; not written in Python."""
 
         def write(self, data: ReadableBuffer) -> int: ...  # noqa: D102
@@ -66,6 +66,19 @@ def set_line_buffering(stream: object, on: bool) -> None:
         # RuntimeError: another thread is in the middle of a write; the next tick tries again.
         with contextlib.suppress(OSError, ValueError, RuntimeError):
             reconfigure(line_buffering=on)
+
+
+class _Descriptor:
+    """Stands for a writer when all that is left of it is its descriptor."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.name = writer.name
+        self.descriptor = writer.descriptor
+        self.shows_terminal = writer.shows_terminal
+        self.write = self.hand_over = partial(os.write, self.descriptor)
+
+    def drain(self) -> None:
+        """Do nothing: all has been written."""
 
 
 class _Bytes(io.RawIOBase):
@@ -110,8 +123,11 @@ class _HandingOver(_Bytes):
 
     def become_direct(self) -> None:
         """Write to the descriptor from now on, without a line of Python, so at any late moment."""
+        # Without the writer, which holds Python's own stream: that one is flushed when it goes, and
+        # a circle of references would keep it to the end.
+        self.writer = _Descriptor(self.writer)
         nothing_to_do = bool
-        vars(self).update(write=partial(os.write, self.writer.descriptor), flush=nothing_to_do)
+        vars(self).update(write=self.writer.write, flush=nothing_to_do)
 
 
 class TextIOOverDescriptor(io.TextIOWrapper):
