@@ -15,10 +15,13 @@ if TYPE_CHECKING:
         MismatchedCommitException,
     )
     from meticulous.experiment import Experiment
+    from meticulous.experiments import ExperimentReader, Experiments
 
 __all__ = [
     "DirtyRepoException",
     "Experiment",
+    "ExperimentReader",
+    "Experiments",
     "MeticulousError",
     "MismatchedArgsException",
     "MismatchedCommitException",
@@ -28,6 +31,8 @@ __all__ = [
 _HOME = {
     "DirtyRepoException": "meticulous.errors",
     "Experiment": "meticulous.experiment",
+    "ExperimentReader": "meticulous.experiments",
+    "Experiments": "meticulous.experiments",
     "MeticulousError": "meticulous.errors",
     "MismatchedArgsException": "meticulous.errors",
     "MismatchedCommitException": "meticulous.errors",

@@ -35,6 +35,10 @@ class UnsafeRepositoryError(GitError):
     """Git refuses the repository because somebody else owns it (safe.directory)."""
 
 
+class CommitNotFoundError(GitError, LookupError):
+    """A recorded commit or snapshot is not in the repository (any more)."""
+
+
 class DirtyRepoException(MeticulousError, RuntimeError):
     """The working tree differs from the commit; recording its sha would be a lie."""
 
@@ -71,8 +75,28 @@ class ExperimentNotFoundError(MeticulousError, LookupError):
     """No experiment has the requested id."""
 
 
+class ExperimentFileNotFoundError(MeticulousError, FileNotFoundError):
+    """The folder of an experiment holds no file of the requested name."""
+
+
 class UnreadableRecordError(MeticulousError, ValueError):
     """A file of a record cannot be understood, or was written by a newer version."""
+
+
+class InvalidQueryError(MeticulousError, ValueError):
+    """A choice of experiments (a filter, a condition, a time, a status) cannot be understood."""
+
+
+class UnknownColumnError(MeticulousError, LookupError):
+    """No experiment has a value of this name, or several values could be meant."""
+
+
+class ExportError(MeticulousError, OSError):
+    """A table cannot be written to the file it was meant for."""
+
+
+class MissingExtraError(MeticulousError, ImportError):
+    """A package that is only needed for this one thing is not installed."""
 
 
 class ProgramNotFoundError(MeticulousError, FileNotFoundError):

@@ -10,6 +10,7 @@ from _collections_abc import Mapping  # the public name would load the whole of 
 from meticulous.errors import (
     DirtyRepoException,
     InvalidOptionError,
+    MeticulousError,
     MismatchedArgsException,
     MismatchedCommitException,
 )
@@ -52,7 +53,8 @@ class Experiment:
         project_directory: A folder in the git repository of the program's code; the repository
             is searched upwards from here. The working directory by default.
         experiments_directory: Holds the numbered folders; relative to the project directory, made
-            with its parents when missing. An absolute one may lie outside the repository.
+            with its parents when missing. An absolute one may lie outside the repository. From
+            inside an experiments directory the same name means that one.
         experiment_id: A chosen name instead of the next number. A folder of that name is resumed
             if its arguments and commit are the same.
         description: Free text about the run.
@@ -111,13 +113,18 @@ class Experiment:
         self._recording: Recording | AttachedRecording | None = None
         if norecord:
             return
-        self._recording = self._begin(
-            experiment_id=None if experiment_id in (None, "") else str(experiment_id),
-            description=description,
-            dirty=dirty,
-            capture=capture,
-            tags=(tags,) if isinstance(tags, str) else tags,
-        )
+        try:
+            self._recording = self._begin(
+                experiments_directory=os.fspath(experiments_directory),
+                experiment_id=None if experiment_id in (None, "") else str(experiment_id),
+                description=description,
+                dirty=dirty,
+                capture=capture,
+                tags=(tags,) if isinstance(tags, str) else tags,
+            )
+        except MeticulousError as error:
+            _show_only_the_message(error)
+            raise
         self.curexpdir = self._recording.writer.paths.directory
         self.experiments_directory = os.path.dirname(self.curexpdir)
         self.metadata = self._recording.writer.metadata
@@ -126,7 +133,7 @@ class Experiment:
     def _begin(self, *, capture: str | None, **settings: Any) -> Recording | AttachedRecording:
         from meticulous.recorder.program.attached import attach
 
-        attached = attach(self.args, self.default_args, settings)
+        attached = attach(self.args, self.default_args, self.project_directory, settings)
         if attached is not None:
             return attached
         from meticulous.recorder.ending.signals import held
@@ -139,7 +146,6 @@ class Experiment:
             self.args,
             self.default_args,
             project_directory=self.project_directory,
-            experiments_directory=self.experiments_directory,
             command=sys.argv,
             original_command=sys.orig_argv,
             main_script=_main_script(),
@@ -166,10 +172,11 @@ class Experiment:
         """Offer the recorder's options on a program's parser, as a group of their own.
 
         An option the parser has already stays the program's; ours is then offered as
-        `--meticulous-NAME`.
+        `--meticulous-NAME`. Ours are accepted after a subcommand too. Call it when the parser is
+        complete; a second call only sets the defaults anew.
 
         Args:
-            parser: The program's parser.
+            parser: The program's parser, any argparse parser.
             project_directory: Default of `--project-directory`.
             experiments_directory: Default of `--experiments-directory`.
             experiment_id: Default of `--experiment-id`.
@@ -177,21 +184,21 @@ class Experiment:
             norecord: Default of `--norecord`.
             dirty: Default of `--dirty`.
             capture: Default of `--capture`.
-            tags: Default of `--tag`.
+            tags: Tags of every run; those given with `--tag` are added.
         """
-        from meticulous.recorder.arguments.options import add_argument_group
+        from meticulous.recorder.arguments.options import offer_options
 
-        add_argument_group(
-            parser,
-            project_directory=project_directory,
-            experiments_directory=experiments_directory,
-            experiment_id=experiment_id,
-            description=description,
-            norecord=norecord,
-            dirty=dirty,
-            capture=capture,
-            tags=tags,
-        )
+        defaults = {
+            "project_directory": project_directory,
+            "experiments_directory": experiments_directory,
+            "experiment_id": experiment_id,
+            "description": description,
+            "norecord": norecord,
+            "dirty": dirty,
+            "capture": capture,
+            "tags": tags,
+        }
+        offer_options(parser, defaults)
 
     @staticmethod
     def extract_meticulous_args(
@@ -243,7 +250,11 @@ class Experiment:
             capture_defaults=capture_defaults,
         )
         given = without_defaults(parser, parsed.options)
-        return cls(parsed.args, parsed.default_args, **{**parsed.options, **overrides, **given})
+        try:
+            return cls(parsed.args, parsed.default_args, **{**parsed.options, **overrides, **given})
+        except MeticulousError as error:
+            _show_only_the_message(error)
+            raise
 
     @property
     def directory(self) -> Path:
@@ -361,9 +372,21 @@ class Experiment:
             return "<Experiment, not recorded>"
         return f"<Experiment {self.curexpdir} {self._recording.state}>"
 
+    def _repr_html_(self) -> str:
+        from meticulous.reader.display import recording_html
+
+        return recording_html(repr(self), self.curexpdir if self._recording is not None else None)
+
 
 def _as_arguments(args: Mapping[str, Any] | argparse.Namespace) -> Arguments:
     return Arguments(args if isinstance(args, Mapping) else vars(args))
+
+
+def _show_only_the_message(error: MeticulousError) -> None:
+    """Leave of a traceback what is the program's: a refusal is about that, not about our code."""
+    if "METICULOUS_DEBUG" not in os.environ:
+        error.__traceback__ = None
+        error.__cause__ = None
 
 
 def _main_script() -> str | None:

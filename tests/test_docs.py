@@ -224,6 +224,13 @@ def test_every_fragment_can_be_parsed(document):
             assert all(isinstance(json.loads(line), dict) for line in block.lines)
 
 
+def test_what_is_one_commit_or_snapshot_has_one_hash_in_the_guide():
+    text = RECORDING.read_text()
+    shown = dict(re.findall(r'"(githead-sha|git-snapshot)": "([0-9a-f]{40})"', text))
+    assert set(re.findall(r"\b[0-9a-f]{40}\b", text)) == set(shown.values())
+    assert set(re.findall(r"\b[0-9a-f]{10}\b", text)) == {shown["githead-sha"][:10]}
+
+
 def headings(document: Path) -> dict[str, str]:
     """Return the sections of a document by the anchor of their heading."""
     found: dict[str, str] = {}

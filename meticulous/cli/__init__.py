@@ -16,9 +16,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The words after `meticulous`; those of this process by default.
     """
+    import os
     import sys
 
-    from meticulous.cli.boundary import carry_out
     from meticulous.cli.group import meticulous
+
+    if "_METICULOUS_COMPLETE" in os.environ:
+        from meticulous.cli.completion import complete
+
+        return complete(meticulous)
+    from meticulous.cli.boundary import carry_out
 
     return carry_out(meticulous, list(sys.argv[1:] if argv is None else argv))

@@ -10,10 +10,25 @@ import click
 
 from meticulous import __version__
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMANDS = {
     "list": "List the experiments of a directory.",
     "run": "Record any program, without a change to it.",
-    "show": "Show one experiment in full.",
+    "show": "Show experiments in full.",
+    "logs": "Print what an experiment wrote, or follow it.",
+    "diff": "Show what differs between two experiments.",
+    "why": "Say what most likely explains a different result.",
+    "plot": "Draw metrics, in the terminal or into a file.",
+    "path": "Print the folders of experiments.",
+    "note": "Add a note to an experiment, or list its notes.",
+    "tag": "Give experiments tags, or list tags.",
+    "columns": "List the names to show, filter and sort by.",
+    "rm": "Remove experiments, into a trash or for ever.",
+    "restore": "Bring removed experiments back.",
+    "completion": "Let your shell complete what you type.",
 }
 """The commands and their short help, which needs none of their modules."""
 
@@ -44,6 +59,18 @@ class LazyGroup(click.Group):
             args = ["list", *args]
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin as typed, and say where a folder may stand."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=text)
+            for name, text in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        found += click.Command.shell_complete(self, ctx, incomplete)
+        return found or [CompletionItem(incomplete, type="dir")]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands into the help, without importing them."""
         with formatter.section("Commands"):
@@ -51,12 +78,26 @@ class LazyGroup(click.Group):
 
 
 def _unknown(word: str) -> str:
+    if _names_experiment(word):
+        return f"{word!r} is no command. `meticulous show {word}` shows the experiment {word}."
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     return (
         f"{word!r} is neither a command nor a directory of experiments.{meant} "
         f"The commands are {', '.join(COMMANDS)}."
     )
+
+
+def _names_experiment(word: str) -> bool:
+    if word.isascii() and word.isdecimal():
+        return True
+    from meticulous.errors import MeticulousError
+    from meticulous.reader.ids import resolve_folders
+
+    try:
+        return bool(resolve_folders([word]))
+    except MeticulousError:
+        return False
 
 
 _EXAMPLES = """\b

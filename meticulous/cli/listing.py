@@ -1,276 +1,245 @@
-"""Lay out many experiments: as a table, as short blocks where there is no room, as objects."""
+"""Lay out a list: as a table, folded or as short blocks where there is no room, as plain lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from meticulous.cli.rendering import STATUS_STYLES, aligned
-from meticulous.cli.wording import (
-    ABSENT,
-    duration_text,
-    minute_text,
-    pairs_text,
-    short_value,
-    value_text,
-    visible,
+from meticulous.cli import cells
+from meticulous.cli.grid import (
+    LEAST_ROOM,
+    Column,
+    as_lines,
+    as_table,
+    fitting,
+    room,
+    status_text,
 )
-from meticulous.reader import Record
+from meticulous.cli.view import View
+from meticulous.cli.wording import ABSENT, count_text, short_value, value_text, visible
+from meticulous.reader.flattening import MISSING
+from meticulous.reader.table import ID
 
-PROBLEM_MARK = "!"
-"""Stands after the status of a record of which something cannot be read."""
+_ENOUGH = 12
+"""Values that are shown of one experiment where they do not have columns of their own."""
 
-_LEAST_ROOM = 24
-"""Characters that a column of free text must at least have; with less, blocks are printed."""
+_FACTS = (ID, "status", "start", "duration")
+_FLEXIBLE = ("description", "tags", "problems")
+_STYLES = {ID: "bold", "description": "dim", "tags": "dim", "problems": "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the table.
+class Layout:
+    """How a list is laid out.
 
     Attributes:
-        title: Its heading.
-        cells: One for each experiment, on one line.
-        style: How rich shall print it.
-        right: Whether it is aligned to the right.
-        flexible: Whether its cells may be broken into several lines.
+        width: The characters in a line of the terminal.
+        is_wide: Whether lines may be longer than that.
+        is_full: Whether values are neither cut nor rounded, and none is left out.
     """
 
-    title: str
-    cells: list[str]
-    style: str = ""
-    right: bool = False
-    flexible: bool = False
-
-    @property
-    def width(self) -> int:
-        """The characters that its longest cell takes."""
-        return max(map(cell_len, (self.title, *self.cells)))
-
-    @property
-    def least_width(self) -> int:
-        """The characters it needs at least."""
-        return min(self.width, _LEAST_ROOM) if self.flexible else self.width
+    width: int
+    is_wide: bool = False
+    is_full: bool = False
 
 
-def as_objects(records: Iterable[Record]) -> list[dict[str, Any]]:
-    """Return what the list shows, for programs."""
-    return [
-        {
-            "id": record.id,
-            "status": record.status,
-            "start": record.start.isoformat() if record.start else None,
-            "duration": record.duration,
-            "args": record.args,
-            "changed_args": record.changed_args,
-            "summary": record.summary,
-            "description": record.description,
-            "tags": record.tags,
-            "problems": record.problems,
-            "directory": str(record.directory),
-        }
-        for record in records
-    ]
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A list that was laid out.
+
+    Attributes:
+        body: What is printed.
+        width: The characters that its lines take; more than the terminal has, where that is wanted.
+        remark: What is said below; "" when nothing.
+    """
+
+    body: RenderableType
+    width: int
+    remark: str = ""
 
 
-def print_records(console: Console, records: Sequence[Record]) -> None:
-    """Print the experiments, at least one, for a person or for a pipe."""
-    if not console.is_terminal:
-        columns = _layout(records, value_text)
-        rows = [
-            [column.title for column in columns],
-            *(list(row) for row in zip(*(column.cells for column in columns), strict=True)),
-        ]
-        for line in aligned(rows, [column.right for column in columns]):
-            click.echo(line)
-        return
-    for fold_args, fold_summary in ((False, False), (True, False), (True, True)):
-        columns = _layout(records, short_value, fold_args, fold_summary)
-        if _room(columns) <= console.width:
-            console.print(_table(records, columns))
-            return
-    facts, details = _facts(records), _details(records)
-    if _room(facts) + 2 + _LEAST_ROOM <= console.width:
-        console.print(_table(records, facts, details))
-    else:
-        _print_blocks(console, records, details)
+def print_lines(view: View) -> None:
+    """Print for a pipe: every column, nothing cut, no colours."""
+    for line in as_lines(_columns(view, list(view.columns), full=True)):
+        click.echo(line)
 
 
-def _room(columns: Sequence[Column]) -> int:
-    return sum(column.least_width + 2 for column in columns) - 2
-
-
-def _layout(
-    records: Sequence[Record],
-    text: Callable[[Any], str],
-    fold_args: bool = False,
-    fold_summary: bool = False,
-) -> list[Column]:
-    args, summaries = _telling_args(records), [record.summary for record in records]
-    columns = _facts(records)
-    shared = {name for row in args for name in row} & {name for row in summaries for name in row}
-    if fold_args:
-        columns += _folded("args", [record.changed_args for record in records], args, "cyan")
-    else:
-        columns += _spread(args, text, "cyan", {name: f"args.{name}" for name in shared})
-    if fold_summary:
-        columns += _folded("summary", summaries, summaries, "")
-    else:
-        columns += _spread(summaries, text, "", {name: f"summary.{name}" for name in shared})
-    remarks = {
-        "description": [visible(record.description) for record in records],
-        "tags": [visible(", ".join(record.tags)) for record in records],
-    }
-    for title, cells in remarks.items():
-        if any(cells):
-            filled = [cell or ABSENT for cell in cells]
-            columns.append(Column(title, filled, style="dim", flexible=True))
-    return columns
-
-
-def _facts(records: Sequence[Record]) -> list[Column]:
-    return [
-        Column(
-            "id",
-            [visible(record.id) for record in records],
-            style="bold",
-            right=all(record.id.isdecimal() for record in records),
-        ),
-        Column(
-            "status",
-            [
-                f"{record.status} {PROBLEM_MARK}" if record.problems else record.status
-                for record in records
-            ],
-        ),
-        Column("started", [_started(record) for record in records]),
-        Column("duration", [_took(record) for record in records], right=True),
-    ]
-
-
-def _started(record: Record) -> str:
-    return minute_text(record.start) if record.start else ABSENT
-
-
-def _took(record: Record) -> str:
-    return duration_text(record.duration) if record.duration is not None else ABSENT
-
-
-def _telling_args(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return of each experiment the arguments that tell it from its defaults or from others."""
-    changed = {
-        name
-        for record in records
-        for name in record.changed_args
-        if name in record.default_args or len(records) == 1
-    }
-    names = [
-        name
-        for name in dict.fromkeys(name for record in records for name in record.args)
-        if name in changed or _differs(name, records)
-    ]
-    return [{name: r.args[name] for name in names if name in r.args} for r in records]
-
-
-def _differs(name: str, records: Sequence[Record]) -> bool:
-    holders = [record for record in records if name in record.args]
-    if len({value_text(record.args[name]) for record in holders}) > 1:
-        return True
-    # Nobody knows its default; that only some have it is then all that can be said about it.
-    has_default = any(name in record.default_args for record in holders)
-    return not has_default and len(holders) < len(records)
-
-
-def _spread(
-    rows: list[dict[str, Any]], text: Callable[[Any], str], style: str, titles: dict[str, str]
-) -> list[Column]:
-    columns = []
-    for name in dict.fromkeys(name for row in rows for name in row):
-        values = [row[name] for row in rows if name in row]
-        columns.append(
-            Column(
-                visible(titles.get(name, name)),
-                [text(row[name]) if name in row else ABSENT for row in rows],
-                style=style,
-                right=all(isinstance(v, int | float) and not isinstance(v, bool) for v in values),
-            )
+def print_picture(console: Console, picture: Picture) -> None:
+    """Print on a terminal."""
+    if picture.width > console.width:
+        console = Console(
+            file=console.file, width=picture.width, highlight=False, markup=False, emoji=False
         )
-    return columns
+    console.print(picture.body, soft_wrap=False)
 
 
-def _folded(
-    title: str, rows: list[dict[str, Any]], telling: list[dict[str, Any]], style: str
-) -> list[Column]:
-    cells = [
-        pairs_text({name: row[name] for name in row if name in names}) or ABSENT
-        for row, names in zip(rows, telling, strict=True)
-    ]
-    return [Column(title, cells, style=style, flexible=True)] if any(telling) else []
+def draw(view: View, layout: Layout) -> Picture:
+    """Lay out a view, of at least one row, for a terminal."""
+    if view.is_usual and not layout.is_wide:
+        return _draw_usual(view, layout)
+    columns = _columns(view, list(view.columns), full=layout.is_full)
+    count = fitting(columns, layout.width)
+    if count == len(columns):
+        return Picture(as_table(columns), layout.width)
+    if layout.is_wide or layout.is_full:
+        return Picture(as_table(columns), room(columns, at_least=not layout.is_wide))
+    if count < min(2, len(columns)):
+        return Picture(_plain_blocks(columns[:_ENOUGH]), layout.width, _left_out(columns, _ENOUGH))
+    return Picture(as_table(columns[:count]), layout.width, _left_out(columns, count))
 
 
-def _details(records: Sequence[Record]) -> list[Text]:
-    """Return of each experiment everything but the facts, one kind a line."""
-    details = []
-    for record, telling in zip(records, _telling_args(records), strict=True):
-        changed = {name: telling[name] for name in telling if name in record.changed_args}
-        tags = f"[{', '.join(record.tags)}]" if record.tags else ""
-        about = f"{record.description} {tags}".strip()
-        lines = (
-            Text(pairs_text(changed), "cyan"),
-            Text(pairs_text(record.summary)),
-            Text(visible(about), "dim"),
-        )
-        details.append(Text("\n").join(line for line in lines if line))
-    return details
-
-
-def _table(
-    records: Sequence[Record], columns: Sequence[Column], details: Sequence[Text] | None = None
-) -> Table:
-    table = Table(
-        box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False, header_style="dim"
+def _left_out(columns: Sequence[Column], count: int) -> str:
+    more = len(columns) - count
+    if more <= 0:
+        return ""
+    do = "do" if more > 1 else "does"
+    return (
+        f"{count_text(more, 'more column')} {do} not fit; --wide shows all, --columns those you "
+        "choose."
     )
-    for column in columns:
-        table.add_column(
-            Text(column.title),
-            style=column.style,
-            justify="right" if column.right else "left",
-            no_wrap=not column.flexible,
-            overflow="fold",
+
+
+def _draw_usual(view: View, layout: Layout) -> Picture:
+    now = datetime.now().astimezone()
+    for present, fold_args, fold_summary in (
+        (now, False, False),
+        (None, False, False),
+        (now, True, False),
+        (None, True, False),
+        (None, True, True),
+    ):
+        columns, remark = _usual_columns(view, layout, present, fold_args, fold_summary)
+        if room(columns) <= layout.width:
+            return Picture(as_table(columns), layout.width, remark)
+    facts = _columns(view, [name for name in _FACTS if name in view.columns], layout.is_full)
+    details, remark = _details(view, layout)
+    if room(facts) + 2 + LEAST_ROOM <= layout.width:
+        return Picture(as_table(facts, details), layout.width, remark)
+    return Picture(_blocks(facts, details), layout.width, remark)
+
+
+def _usual_columns(
+    view: View, layout: Layout, now: datetime | None, fold_args: bool, fold_summary: bool
+) -> tuple[list[Column], str]:
+    groups = {"args": fold_args, "summary": fold_summary}
+    columns: list[Column] = []
+    remark = ""
+    spread = [name for name in view.columns if not groups.get(_part(name), False)]
+    by_name = dict(zip(spread, _columns(view, spread, layout.is_full, now), strict=True))
+    for name in view.columns:
+        part = _part(name)
+        if name in by_name:
+            columns.append(by_name[name])
+        elif groups.pop(part, False):
+            names = [name for name in view.columns if _part(name) == part]
+            texts, left_out = _folded(view, names, layout)
+            remark = remark or left_out
+            style = "cyan" if part == "args" else ""
+            columns.append(Column(part, texts, style=style, flexible=True))
+    return columns, remark
+
+
+def _columns(
+    view: View, names: Sequence[str], full: bool, now: datetime | None = None
+) -> list[Column]:
+    return [
+        Column(
+            title,
+            cells.cells(name, view.columns[name], full=full, now=now),
+            style=_STYLES.get(name, "cyan" if _part(name) == "args" else ""),
+            right=cells.is_right_aligned(name, view.columns[name]),
+            flexible=name in _FLEXIBLE,
+            is_status=name == "status",
         )
-    if details:
-        table.add_column(Text("args, summary"), overflow="fold")
-    for number, record in enumerate(records):
-        cells = [_cell(column, number, record) for column in columns]
-        table.add_row(*cells, *(details[number : number + 1] if details else ()))
-    return table
+        for name, title in zip(names, cells.titles(names), strict=True)
+    ]
 
 
-def _cell(column: Column, number: int, record: Record) -> Text:
-    cell = column.cells[number]
-    if column.title == "status":
-        return _status(record)
-    return Text(cell, style="dim" if cell == ABSENT else "")
+def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str], str]:
+    """Return the values of each row in one cell; and what was left out, if anything was."""
+    titles = [visible(name.partition(".")[2]) for name in names]
+    text = value_text if layout.is_full else short_value
+    rows, most = [], 0
+    for number in range(len(view)):
+        present = [
+            _pair(title, view.columns[name][number], text)
+            for name, title in zip(names, titles, strict=True)
+            if view.columns[name][number] is not MISSING
+        ]
+        shown = present if layout.is_full else present[:_ENOUGH]
+        more = len(present) - len(shown)
+        most = max(most, more)
+        rows.append(" ".join(shown) + (f" and {more:,} more" if more else "") or ABSENT)
+    if not most:
+        return rows, ""
+    return rows, (
+        f"Not all of {_part(names[0])} is shown; --wide or --no-truncate shows all, --columns what "
+        "you choose."
+    )
 
 
-def _status(record: Record) -> Text:
-    text = Text(record.status, style=STATUS_STYLES.get(record.status, ""))
-    return text.append(f" {PROBLEM_MARK}", style="bold red") if record.problems else text
+def _pair(title: str, value: Any, text: Callable[[Any], str]) -> str:
+    shown = text(value)
+    is_phrase = isinstance(value, str) and " " in shown and shown[0] != "'"
+    return f'{title}="{shown}"' if is_phrase else f"{title}={shown}"
 
 
-def _print_blocks(console: Console, records: Sequence[Record], details: Sequence[Text]) -> None:
-    for record, detail in zip(records, details, strict=True):
-        title = (visible(record.id), "bold"), " ", _status(record)
-        when = f"{_started(record)} {_took(record)}"
-        console.print(Text.assemble(*title, " ", when, no_wrap=False), overflow="fold")
+def _details(view: View, layout: Layout) -> tuple[list[Text], str]:
+    """Return of each row everything but the facts, one kind a line."""
+    remark = ""
+    lines: list[list[Text]] = [[] for _ in range(len(view))]
+    for part, style in (("args", "cyan"), ("summary", "")):
+        names = [name for name in view.columns if _part(name) == part]
+        if names:
+            texts, left_out = _folded(view, names, layout)
+            remark = remark or left_out
+            for row, text in zip(lines, texts, strict=True):
+                row += [Text(text, style)] if text != ABSENT else []
+    rest = [name for name in view.columns if not _part(name) and name not in _FACTS]
+    for column in _columns(view, rest, full=True):
+        for row, text in zip(lines, column.cells, strict=True):
+            shown = f"[{text}]" if column.title == "tags" else text
+            row += [Text(shown, column.style)] if text != ABSENT else []
+    return [Text("\n").join(row) for row in lines], remark
+
+
+def _blocks(facts: Sequence[Column], details: Sequence[Text]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for number, detail in enumerate(details):
+        title = Text(facts[0].cells[number], "bold", overflow="fold")
+        for column in facts[1:]:
+            text = column.cells[number]
+            title.append(" ").append(status_text(text) if column.is_status else Text(text))
+        parts.append(title)
         if detail:
-            console.print(Padding(detail, (0, 0, 0, 2)), overflow="fold")
+            detail.overflow = "fold"
+            parts.append(Padding(detail, (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _plain_blocks(columns: Sequence[Column]) -> RenderableType:
+    lines: list[Text] = []
+    for number in range(len(columns[0].cells)):
+        lines += [Text("", overflow="fold")] if number else []
+        lines += list(_entries(columns, number))
+    return Group(*lines)
+
+
+def _entries(columns: Sequence[Column], number: int) -> Iterator[Text]:
+    for column in columns:
+        text = column.cells[number]
+        shown = status_text(text) if column.is_status else Text(text, column.style)
+        yield Text.assemble((column.title, "dim"), " ", shown, overflow="fold")
+
+
+def _part(name: str) -> str:
+    """Return "args" or "summary" for the columns of these, "" for every other."""
+    part, dot, _ = name.partition(".")
+    return part if dot and part in ("args", "summary") else ""

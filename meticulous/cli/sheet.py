@@ -22,9 +22,16 @@ from meticulous.cli.wording import (
 )
 from meticulous.folder import layout, status
 from meticulous.reader import Contents, Record
+from meticulous.reader.surroundings import package_versions
 
 _REASON_LINES = 8
 """How much of a traceback is shown: its end, where the exception is."""
+
+_MOST_LINES = 24
+"""Lines of a section that are shown where long ones are cut."""
+
+_LONGEST_TEXT = 240
+"""Characters of a value that are shown where long ones are cut."""
 
 
 def as_object(record: Record, contents: Contents) -> dict[str, Any]:
@@ -56,25 +63,53 @@ def as_object(record: Record, contents: Contents) -> dict[str, Any]:
     }
 
 
-def sections(record: Record, contents: Contents) -> Iterator[list[Line]]:
-    """Yield the sections of an experiment that have something to say, in their order."""
+def sections(
+    record: Record, contents: Contents, cut: bool = False, everything: bool = False
+) -> Iterator[list[Line]]:
+    """Yield the sections of an experiment that have something to say, in their order.
+
+    Args:
+        record: The experiment.
+        contents: What its folder holds besides.
+        cut: Whether long sections and long values are cut, with a remark.
+        everything: Whether tracebacks are shown from their beginning, and the packages one by one.
+    """
     for section in (
         _head(record),
         _problems(record.problems + contents.problems),
         _facts(record),
-        _reason(record),
+        _reason(record, None if everything else _REASON_LINES),
         _code(record.metadata),
         _args(record),
         _values("summary", record.summary),
         _metrics(contents),
         _environment(contents.environment),
+        _packages(contents.environment) if everything else (),
         _texts("warnings", record.warnings, "yellow"),
         _notes(contents.notes),
         _files(contents),
     ):
         lines = list(section)
         if lines:
-            yield lines
+            yield _shortened(lines) if cut else lines
+
+
+def _shortened(lines: list[Line]) -> list[Line]:
+    if len(lines) > _MOST_LINES:
+        # What was given stands before what is as by default, if there is no room for both.
+        lines = [lines[0], *sorted(lines[1:], key=lambda line: not line.label.startswith("* "))]
+    shown = [_fitting(line) for line in lines[:_MOST_LINES]]
+    if len(lines) > _MOST_LINES:
+        hidden = f"... and {len(lines) - _MOST_LINES:,} more; --all shows them"
+        shown.append(Line("", Text(hidden, style="dim")))
+    return shown
+
+
+def _fitting(line: Line) -> Line:
+    if line.text is None or len(line.text) <= _LONGEST_TEXT:
+        return line
+    text = line.text[: _LONGEST_TEXT - 3]
+    return line._replace(text=text.append(f"... {len(line.text):,} characters", style="dim"))
 
 
 def _head(record: Record) -> Iterator[Line]:
@@ -89,7 +124,7 @@ def _head(record: Record) -> Iterator[Line]:
             yield Line("", Text(visible(text), style="italic"), is_indented=False)
 
 
-def _reason(record: Record) -> Iterator[Line]:
+def _reason(record: Record, most: int | None) -> Iterator[Line]:
     if record.cause:
         yield Line("why it is lost")
         yield Line("", Text(visible(record.cause), style="magenta"))
@@ -97,10 +132,11 @@ def _reason(record: Record) -> Iterator[Line]:
         return
     lines = record.reason.splitlines()
     yield Line("how it ended" if record.status in status.FINAL else "what STATUS says")
-    if len(lines) > _REASON_LINES:
-        hidden = count_text(len(lines) - _REASON_LINES, "more line")
+    if most is not None and len(lines) > most:
+        hidden = count_text(len(lines) - most, "more line")
         yield Line("", Text(f"... {hidden} in {layout.STATUS}", style="dim"))
-    for line in lines[-_REASON_LINES:]:
+        lines = lines[-most:]
+    for line in lines:
         yield Line("", Text(visible(line), style="red" if line is lines[-1] else ""))
 
 
@@ -213,6 +249,14 @@ def _environment_facts(environment: Mapping[str, Any]) -> Iterator[tuple[str, st
     yield "scheduler", _joined(_part(environment, "scheduler").get("name"))
     container = _part(environment, "container")
     yield "container", _joined(container.get("kind"), container.get("image"))
+
+
+def _packages(environment: Mapping[str, Any]) -> Iterator[Line]:
+    versions = package_versions(environment)
+    if versions:
+        yield Line("packages")
+    for name, version in (versions or {}).items():
+        yield Line(visible(name), Text(visible(version)))
 
 
 def _cards(environment: Mapping[str, Any]) -> Iterator[str]:

@@ -110,6 +110,22 @@ def claim_name(experiments_directory: str, experiment_id: str) -> bool:
     return True
 
 
+def keep_number(experiments_directory: str, number: str) -> None:
+    """Make sure that a number is never given again, though its folder is about to go.
+
+    Folders of the original meticulous-ml, and those that were copied, are in no list yet.
+
+    Raises:
+        OSError: The list of numbers cannot be read or written.
+    """
+    listed = _last_listed(experiments_directory)
+    if listed is None:
+        listed = 0
+        number = str(max(int(number), _largest_folder(experiments_directory)))
+    if int(number) > listed:
+        _append_numbers(experiments_directory, [number])
+
+
 def is_number(name: str) -> bool:
     """Say whether a folder name is a number as given here: no sign, no leading zero."""
     return name.isascii() and name.isdecimal() and name[0] != "0" and len(name) < 19
@@ -139,18 +155,23 @@ def cannot_write(path: str, error: OSError) -> ExperimentsDirectoryError:
 
 def _last_number(experiments_directory: str) -> int:
     try:
+        listed = _last_listed(experiments_directory)
+    except OSError as error:
+        raise cannot_write(experiments_directory, error) from error
+    return _largest_folder(experiments_directory) if listed is None else listed
+
+
+def _last_listed(experiments_directory: str) -> int | None:
+    """Return the largest of the latest numbers in the list; None when it holds none."""
+    try:
         with open(os.path.join(experiments_directory, NUMBERS), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _TAIL))
             words = file.read().split(b"\n")
     except FileNotFoundError:
-        words = []
-    except OSError as error:
-        raise cannot_write(experiments_directory, error) from error
+        return None
     numbers = [int(word) for word in words if is_number(word.decode("ascii", "replace"))]
-    if numbers:
-        return max(numbers)
-    return _largest_folder(experiments_directory)
+    return max(numbers, default=None)
 
 
 def _largest_folder(experiments_directory: str) -> int:
@@ -162,18 +183,22 @@ def _largest_folder(experiments_directory: str) -> int:
 
 
 def _remember(experiments_directory: str, number: str) -> str:
-    path = os.path.join(experiments_directory, NUMBERS)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     try:
         # The largest is written again after a smaller one, to stay in the part that is read.
         largest = _last_number(experiments_directory)
         numbers = [number, str(largest)] if largest > int(number) else [number]
-        descriptor = os.open(path, flags, 0o666)
-        try:
-            write_all(descriptor, "".join(f"{entry}\n" for entry in numbers).encode("ascii"))
-        finally:
-            os.close(descriptor)
+        _append_numbers(experiments_directory, numbers)
     except OSError as error:
         os.rmdir(os.path.join(experiments_directory, number))
         raise cannot_write(experiments_directory, error) from error
     return number
+
+
+def _append_numbers(experiments_directory: str, numbers: list[str]) -> None:
+    path = os.path.join(experiments_directory, NUMBERS)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        write_all(descriptor, "".join(f"{entry}\n" for entry in numbers).encode("ascii"))
+    finally:
+        os.close(descriptor)

@@ -189,8 +189,12 @@ def decode_document(data: bytes) -> Any:
 
 def _holds_long_integers(data: bytes) -> bool:
     """Say whether orjson may have turned an integer into a rounded float (or it may be text)."""
-    # Four times faster than a regular expression.
-    return b"0" * 19 in data.translate(_DIGITS_AS_ZERO)
+    # Four times faster than a regular expression, which then tells them from long fractions.
+    if b"0" * 19 not in data.translate(_DIGITS_AS_ZERO):
+        return False
+    import re
+
+    return re.search(rb"(?<![0-9.])[0-9]{19}", data) is not None
 
 
 def _decode_leniently(data: bytes, complaint: str) -> Any:

@@ -23,11 +23,17 @@ IGNORE = ".gitignore"
 NUMBERS = ".numbers"
 """In the experiments directory: every number ever given, one a line, so none is given twice."""
 
+TRASH = ".trash"
+"""In the experiments directory: what was removed, in a folder for each removal."""
+
 EXPERIMENT_VARIABLE = "METICULOUS_EXPERIMENT"
 """Environment variable that tells the children of a recorded program where its folder is."""
 
 RUN_VARIABLE = "METICULOUS_RUN"
 """Environment variable that `meticulous run` sets: the folder the program's experiment adds to."""
+
+RECORDER_VARIABLE = "METICULOUS_RECORDER"
+"""Environment variable that `meticulous run` sets: its own process, to see whether it lives."""
 
 REPOSITORY_VARIABLE = "METICULOUS_REPOSITORY"
 """Environment variable that `meticulous run` sets: the root of the program's working tree."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _typeshed import ReadableBuffer
 
 _serial = itertools.count()
@@ -153,6 +157,41 @@ def _lock(descriptor: int, alone: bool) -> bool:
     except OSError:
         return True  # some network file systems have no locks
     return True
+
+
+@contextlib.contextmanager
+def exclusively(directory: str, patience: float) -> Iterator[bool]:
+    """Hold the folder's lock; what is yielded says whether it could be had.
+
+    Args:
+        directory: The folder of the experiment.
+        patience: Seconds to wait for it. It is not to be had where the file system has no locks.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _lock_patiently(descriptor, patience)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_patiently(descriptor: int, patience: float) -> bool:
+    import fcntl
+
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.002)
+        except OSError:
+            return False
 
 
 def append_line(path: str, line: bytes) -> None:

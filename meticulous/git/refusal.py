@@ -23,8 +23,14 @@ _FINISH = {
 }
 
 
-def explain(state: CodeState) -> str:
-    """Return the message of `DirtyRepoException` for a state that is not clean."""
+def explain(state: CodeState, keep_snapshot: str, without_record: str) -> str:
+    """Return the message of `DirtyRepoException` for a state that is not clean.
+
+    Args:
+        state: What git said.
+        keep_snapshot: What the user is to write to have a snapshot kept instead.
+        without_record: What he is to write to run without a record.
+    """
     script_missing = not state.script_tracked and state.script is not None
     facts = list(state.dirty[:LISTED])
     if len(state.dirty) > LISTED:
@@ -38,10 +44,11 @@ def explain(state: CodeState) -> str:
     ]
     if state.operation is not None:
         lines.append(f"A git {state.operation} is in progress; {_FINISH[state.operation]}.")
-    return "\n".join([*lines, "Ways out:", *(f"    {way}" for way in _ways_out(state))])
+    ways = _ways_out(state, keep_snapshot, without_record)
+    return "\n".join([*lines, "Ways out:", *(f"    {way}" for way in ways)])
 
 
-def _ways_out(state: CodeState) -> list[str]:
+def _ways_out(state: CodeState, keep_snapshot: str, without_record: str) -> list[str]:
     conflict = any(line.startswith("conflict: ") for line in state.dirty)
     inside_submodule = any(
         line.startswith("submodule: ") and "modified content" in line.rpartition(" (")[2]
@@ -58,6 +65,6 @@ def _ways_out(state: CodeState) -> list[str]:
         ways.append("commit inside the submodule first, then here")
     ways.append(f"commit:                 {commit}")
     if not conflict and not inside_submodule:
-        ways.append('keep a snapshot:        --dirty snapshot (in code: dirty="snapshot")')
-    ways.append("run without a record:   --norecord (in code: norecord=True)")
+        ways.append(f"keep a snapshot:        {keep_snapshot}")
+    ways.append(f"run without a record:   {without_record}")
     return ways

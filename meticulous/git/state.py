@@ -101,13 +101,19 @@ def read_code_state(project_directory: str, main_script: str | None = None) -> C
     )
 
 
-def refusal(state: CodeState) -> str | None:
-    """Return why a run must not be tied to this commit, and the ways out; None when it may."""
+def refusal(state: CodeState, keep_snapshot: str, without_record: str) -> str | None:
+    """Return why a run must not be tied to this commit, and the ways out; None when it may.
+
+    Args:
+        state: The code of the run.
+        keep_snapshot: What the user is to write to have a snapshot kept instead.
+        without_record: What he is to write to run without a record.
+    """
     if not state.dirty and state.script_tracked:
         return None
     from meticulous.git.refusal import explain
 
-    return explain(state)
+    return explain(state, keep_snapshot, without_record)
 
 
 def _existing_folder(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable
@@ -60,7 +61,7 @@ def find_records(directory: str | os.PathLike[str]) -> list[Record]:
     directory = os.fspath(directory)
     now = time.time()
     records = []
-    for name in _ids(directory):
+    for name in list_ids(directory):
         record = read_record(os.path.join(directory, name), now)
         if record.status == status.UNKNOWN and not os.path.lexists(record.directory):
             continue  # deleted since the directory was listed
@@ -89,7 +90,7 @@ def find_record(directory: str | os.PathLike[str], experiment_id: str) -> Record
         path = os.path.join(directory, experiment_id)
         if os.path.isdir(path) and is_record(path):
             return read_record(path)
-    raise ExperimentNotFoundError(_not_found(directory, experiment_id))
+    raise ExperimentNotFoundError(not_found(directory, experiment_id))
 
 
 def by_start(records: Iterable[Record]) -> list[Record]:
@@ -97,7 +98,52 @@ def by_start(records: Iterable[Record]) -> list[Record]:
 
     Where the start is unknown, the last sign of life counts; where there is none, they come first.
     """
-    return sorted(records, key=_start)
+    return sorted(records, key=start_of)
+
+
+def list_ids(directory: str | os.PathLike[str]) -> list[str]:
+    """Return the ids of all experiments of a directory: numbers in numeric order, then names.
+
+    Raises:
+        ExperimentsDirectoryError: The directory cannot be read.
+    """
+    directory = os.fspath(directory)
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if is_listed(entry)]
+    except OSError as error:
+        raise _unreadable(directory, error) from error
+    return sorted(names, key=position_of)
+
+
+def list_folders(directory: str) -> set[str]:
+    """Return the names of the folders that may be experiments: all that are not hidden.
+
+    Raises:
+        ExperimentsDirectoryError: The directory cannot be read.
+    """
+    names = set()
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if not entry.name.startswith(".") and entry.is_dir():
+                        names.add(entry.name)
+    except OSError as error:
+        raise _unreadable(directory, error) from error
+    return names
+
+
+def not_found(directory: str, experiment_id: str) -> str:
+    """Return the message for an id that no experiment of the directory has."""
+    ids = list_ids(directory)
+    message = f"There is no experiment {experiment_id!r} in {directory}. "
+    if not ids:
+        return f"{message}It holds no experiments yet; record one with `meticulous run`."
+    count = "one experiment" if len(ids) == 1 else f"{len(ids)} experiments"
+    nearest = _nearest(experiment_id, ids)
+    named = f"; the nearest: {', '.join(nearest)}" if nearest else ""
+    return f"{message}It holds {count}{named}. `meticulous list {directory} --all` shows all."
 
 
 def is_record(directory: str) -> bool:
@@ -143,35 +189,33 @@ def _upwards(folder: str) -> Iterable[str]:
 def _holds_records(directory: str) -> bool:
     try:
         with os.scandir(directory) as entries:
-            return any(_is_listed(entry) for entry in entries)
+            return any(is_listed(entry) for entry in entries)
     except OSError:
         return False
 
 
-def _ids(directory: str) -> list[str]:
-    try:
-        with os.scandir(directory) as entries:
-            names = [entry.name for entry in entries if _is_listed(entry)]
-    except OSError as error:
-        raise ExperimentsDirectoryError(
-            f"The experiments directory {directory} cannot be read: {error.strerror or error}. "
-            "Make it readable, or name another."
-        ) from error
-    return sorted(names, key=_position)
-
-
-def _is_listed(entry: os.DirEntry[str]) -> bool:
+def is_listed(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry of an experiments directory is an experiment."""
     try:
         return not entry.name.startswith(".") and entry.is_dir() and is_record(entry.path)
     except OSError:
         return False
 
 
-def _position(name: str) -> tuple[int, int, str]:
+def _unreadable(directory: str, error: OSError) -> ExperimentsDirectoryError:
+    return ExperimentsDirectoryError(
+        f"The experiments directory {directory} cannot be read: {error.strerror or error}. "
+        "Make it readable, or name another."
+    )
+
+
+def position_of(name: str) -> tuple[int, int, str]:
+    """Return what ids are sorted by: numbers in numeric order, then names."""
     return (0, int(name), name) if is_number(name) else (1, 0, name)
 
 
-def _start(record: Record) -> float:
+def start_of(record: Record) -> float:
+    """Return what records are sorted by: their start in seconds since the epoch, 0 if unknown."""
     moment = record.start or record.heartbeat
     return moment.timestamp() if moment else 0.0
 
@@ -180,21 +224,10 @@ def _is_component(name: str) -> bool:
     return name not in ("", ".", "..") and not {os.sep, "\0"} & set(name)
 
 
-def _not_found(directory: str, experiment_id: str) -> str:
-    ids = _ids(directory)
-    message = f"There is no experiment {experiment_id!r} in {directory}. "
-    if not ids:
-        return f"{message}It holds no experiments yet; record one with `meticulous run`."
-    count = "one experiment" if len(ids) == 1 else f"{len(ids)} experiments"
-    nearest = _nearest(experiment_id, ids)
-    named = f"; the nearest: {', '.join(nearest)}" if nearest else ""
-    return f"{message}It holds {count}{named}. `meticulous list {directory} --all` shows all."
-
-
 def _nearest(experiment_id: str, ids: list[str]) -> list[str]:
     import difflib
 
-    if is_number(experiment_id.lstrip("-")):
+    if is_number(experiment_id.removeprefix("-")):
         wanted = int(experiment_id)
         numbers = [name for name in ids if is_number(name)]
         if wanted < 0:

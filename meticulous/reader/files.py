@@ -63,6 +63,13 @@ class Files:
         self.problems.append(f"{name} is not a file")
         return None
 
+    def modified(self, name: str) -> float | None:
+        """Return when a file was last written, in seconds since the epoch; None when unknown."""
+        try:
+            return os.stat(os.path.join(self.directory, name)).st_mtime
+        except OSError:
+            return None
+
     def failed(self, name: str, error: OSError) -> None:
         """Note that a file cannot be read."""
         self.problems.append(f"{name} cannot be read: {error.strerror or error}")

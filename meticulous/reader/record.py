@@ -16,6 +16,8 @@ from meticulous.reader.files import Files
 
 _UNFINISHED = (status.REGISTERED, status.RUNNING)
 
+_SIGNS_OF_LIFE = (layout.STATUS, layout.STDOUT, layout.STDERR, layout.METRICS)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -68,17 +70,17 @@ class Record:
     @property
     def description(self) -> str:
         """What its user wrote about it; "" when nothing."""
-        return _text(self.metadata.get("description"))
+        return as_text(self.metadata.get("description"))
 
     @property
     def tags(self) -> list[str]:
         """The words it was marked with."""
-        return _texts(self.metadata.get("tags"))
+        return as_texts(self.metadata.get("tags"))
 
     @property
     def warnings(self) -> list[str]:
         """What the recorder had to warn about."""
-        return _texts(self.metadata.get("warnings"))
+        return as_texts(self.metadata.get("warnings"))
 
 
 class _State(NamedTuple):
@@ -116,19 +118,20 @@ def read_record(directory: str | os.PathLike[str], now: float | None = None) -> 
     if newer is not None:
         return _sealed(path, newer)
     metadata = state.metadata
-    heartbeat = _from_epoch(state.touched)
+    heartbeat = from_epoch(state.touched)
     start = _moment(files, metadata, "start-time")
     end = None if alive else _moment(files, metadata, "end-time")
     word = status.LOST if alive is False else state.word
+    sight = _last_sight(files, word, alive, now)
     return Record(
         id=path.name,
         directory=path,
         status=word,
         reason=state.reason,
-        cause=_cause(metadata, heartbeat) if word == status.LOST else None,
+        cause=_cause(metadata, sight) if word == status.LOST else None,
         start=start,
         end=end,
-        duration=_duration(metadata, start, end or _last_sight(word, alive, heartbeat, now)),
+        duration=duration_between(metadata, start, end or sight),
         heartbeat=heartbeat,
         args=files.mapping(layout.ARGS, required=True),
         default_args=files.mapping(layout.DEFAULT_ARGS),
@@ -200,17 +203,21 @@ def _cause(metadata: Mapping[str, Any], heartbeat: datetime | None) -> str:
     )
 
 
-def _last_sight(
-    word: str, alive: bool | None, heartbeat: datetime | None, now: float
-) -> datetime | None:
+def _last_sight(files: Files, word: str, alive: bool | None, now: float) -> datetime | None:
+    """Return when a run that has not ended was last known to be at work."""
     if alive and word == status.RUNNING:
-        return _from_epoch(now)
-    return heartbeat if word == status.LOST else None
+        return from_epoch(now)
+    if word != status.LOST:
+        return None
+    # A run shorter than the pulse of STATUS has still written its output.
+    touched = [files.modified(name) for name in _SIGNS_OF_LIFE]
+    return from_epoch(max((time for time in touched if time is not None), default=None))
 
 
-def _duration(
+def duration_between(
     metadata: Mapping[str, Any], start: datetime | None, end: datetime | None
 ) -> float | None:
+    """Return the seconds an experiment took: those it measured, else those between two moments."""
     measured = metadata.get("duration")
     if isinstance(measured, int | float) and not isinstance(measured, bool):
         return float(measured)
@@ -235,7 +242,8 @@ def _moment(files: Files, metadata: Mapping[str, Any], key: str) -> datetime | N
         return None
 
 
-def _from_epoch(seconds: float | None) -> datetime | None:
+def from_epoch(seconds: float | None) -> datetime | None:
+    """Return a moment given in seconds since the epoch, in the time zone of the reader."""
     if seconds is None:
         return None
     try:
@@ -249,11 +257,13 @@ def _is_same(value: Any, other: Any) -> bool:
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value of the metadata that should be text."""
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
-def _texts(value: Any) -> list[str]:
+def as_texts(value: Any) -> list[str]:
+    """Return a value of the metadata that should be a list of texts."""
     if isinstance(value, str):
         return [value]
-    return [_text(item) for item in value] if isinstance(value, list) else []
+    return [as_text(item) for item in value] if isinstance(value, list) else []

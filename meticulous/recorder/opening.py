@@ -12,15 +12,17 @@ from meticulous.errors import (
     MeticulousError,
 )
 from meticulous.folder import allocation, clock, layout, liveness, status
-from meticulous.recorder import resuming
+from meticulous.recorder import resuming, spelling
+from meticulous.recorder.place import USUAL, choose_place, contains
 from meticulous.recorder.writer import RecordWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from meticulous.git.state import CodeState
+    from meticulous.recorder.place import Place
 
 DIRTY_CHOICES = ("refuse", "snapshot")
 
@@ -32,7 +34,9 @@ class Plan:
         args: The arguments of the program.
         default_args: What they would have been by default.
         project_directory: A folder in the repository of the program's code.
-        experiments_directory: Where the folders are; relative to the project directory.
+        experiments_directory: Where the folders are; relative to the project directory. None for
+            the nearest one of the usual name that holds experiments, there or above; if there is
+            none, the usual one in the project directory.
         experiment_id: A chosen id, or None for the next number.
         description: Free text.
         dirty: "refuse" or "snapshot": what to do about uncommitted changes.
@@ -42,6 +46,7 @@ class Plan:
         main_script: Path of the program's main file, None when there is none.
         resume_by: What must be the same to resume an experiment: its "args", or its "command"
             where the program itself will tell its arguments later.
+        spell: How the user gives an option, for messages (see `spelling`).
     """
 
     def __init__(
@@ -50,7 +55,7 @@ class Plan:
         default_args: Any,
         *,
         project_directory: str = "",
-        experiments_directory: str = "experiments",
+        experiments_directory: str | None = USUAL,
         experiment_id: str | None = None,
         description: str = "",
         dirty: str = "refuse",
@@ -59,13 +64,12 @@ class Plan:
         original_command: Sequence[str] = (),
         main_script: str | None = None,
         resume_by: str = "args",
+        spell: Callable[[str, str | bool], str] = spelling.in_program,
     ) -> None:
         self.args = args
         self.default_args = default_args
         self.project_directory = os.path.abspath(project_directory)
-        self.experiments_directory = os.path.abspath(
-            os.path.join(self.project_directory, os.path.expanduser(experiments_directory))
-        )
+        self.experiments_directory = experiments_directory
         self.experiment_id = experiment_id
         self.description = description
         self.dirty = dirty
@@ -74,6 +78,7 @@ class Plan:
         self.original_command = list(original_command)
         self.main_script = main_script
         self.resume_by = resume_by
+        self.spell = spell
 
 
 class OpenRecord:
@@ -82,14 +87,21 @@ class OpenRecord:
     Attributes:
         writer: Writes the files of the folder.
         code: The state of the code at the start.
+        place: The experiments directory.
         is_new: Whether the folder was made for this run, not resumed.
     """
 
     def __init__(
-        self, writer: RecordWriter, code: CodeState, is_new: bool, main_script: str | None = None
+        self,
+        writer: RecordWriter,
+        code: CodeState,
+        place: Place,
+        is_new: bool,
+        main_script: str | None = None,
     ) -> None:
         self.writer = writer
         self.code = code
+        self.place = place
         self.is_new = is_new
         self._main_script = main_script
 
@@ -100,7 +112,7 @@ class OpenRecord:
             return None
         path = os.path.realpath(self._main_script)
         installed = (sys.prefix, sys.base_prefix, "/usr", "/bin", "/sbin", "/lib", "/opt", "/nix")
-        if any(_contains(folder, path) for folder in (self.code.directory, *installed)):
+        if any(contains(folder, path) for folder in (self.code.directory, *installed)):
             return None
         return None if "site-packages" in path else path
 
@@ -129,27 +141,28 @@ def open_record(plan: Plan) -> OpenRecord:
     if plan.experiment_id is not None:
         allocation.check_id(plan.experiment_id)
     code = _look_at_code(plan)
-    _check_place(plan, code)
-    was_missing = allocation.make_experiments_directory(plan.experiments_directory)
-    is_new, experiment_id = _claim(plan)
-    directory = os.path.join(plan.experiments_directory, experiment_id)
+    place = _choose_place(plan, code)
+    was_missing = allocation.make_experiments_directory(place.directory)
+    is_new, experiment_id = _claim(place.directory, plan.experiment_id)
+    directory = os.path.join(place.directory, experiment_id)
     try:
-        record = OpenRecord(
-            _writer(plan, code, directory, experiment_id), code, is_new, plan.main_script
-        )
+        writer = _writer(plan, code, directory, experiment_id)
+        record = OpenRecord(writer, code, place, is_new, plan.main_script)
         if is_new:
-            _keep_out_of_git(plan, code, directory, was_missing)
-            record.writer.write_start(plan.args, plan.default_args)
-            record.writer.write_status(status.REGISTERED)
+            _keep_out_of_git(directory, code, was_missing)
+            writer.write_start(plan.args, plan.default_args)
+            writer.write_status(status.REGISTERED)
         else:
             args = plan.args if plan.resume_by == "args" else None
-            resuming.resume(record.writer, args, record.commit)
+            resuming.resume(writer, args, record.commit)
     except BaseException as error:
         if is_new:
             discard(directory)
         if isinstance(error, OSError) and not isinstance(error, MeticulousError):
-            raise allocation.cannot_write(plan.experiments_directory, error) from error
+            raise allocation.cannot_write(place.directory, error) from error
         raise
+    if place.warning:
+        writer.warn("the place", place.warning)
     return record
 
 
@@ -168,46 +181,48 @@ def _look_at_code(plan: Plan) -> CodeState:
         from meticulous.git.snapshot import take_snapshot
 
         return code._replace(snapshot=take_snapshot(code))
-    message = refusal(code)
+    message = refusal(code, plan.spell("dirty", "snapshot"), plan.spell("norecord", True))
     if message is not None:
         raise DirtyRepoException(message)
     return code
 
 
-def _check_place(plan: Plan, code: CodeState) -> None:
-    place = os.path.realpath(plan.experiments_directory)
-    for name, folder in (("repository", code.directory), ("project", plan.project_directory)):
-        if _contains(place, os.path.realpath(folder)):
+def _choose_place(plan: Plan, code: CodeState) -> Place:
+    project, given = plan.project_directory, plan.experiments_directory
+    name = USUAL if given is None else given
+    place = choose_place(project, name, code.directory, look_above=given is None)
+    if place.is_found:
+        return place
+    real = os.path.realpath(place.directory)
+    for what, folder in (("repository", code.directory), ("project", project)):
+        if contains(real, os.path.realpath(folder)):
             raise InvalidOptionError(
-                f"The experiments directory {plan.experiments_directory} holds the {name} itself; "
-                "git would have to ignore your code. Choose a folder of its own with "
-                "--experiments-directory, such as 'experiments'."
+                f"The experiments directory {place.directory} holds the {what} itself; "
+                "git would have to ignore your code. Choose a folder of its own: "
+                f"{plan.spell('experiments_directory', USUAL)}"
             )
+    return place
 
 
-def _contains(folder: str, other: str) -> bool:
-    return folder == other or other.startswith(folder.rstrip(os.sep) + os.sep)
+def _claim(place: str, experiment_id: str | None) -> tuple[bool, str]:
+    if experiment_id is None:
+        return True, allocation.claim_number(place)
+    return allocation.claim_name(place, experiment_id), experiment_id
 
 
-def _claim(plan: Plan) -> tuple[bool, str]:
-    if plan.experiment_id is None:
-        return True, allocation.claim_number(plan.experiments_directory)
-    is_new = allocation.claim_name(plan.experiments_directory, plan.experiment_id)
-    return is_new, plan.experiment_id
-
-
-def _keep_out_of_git(plan: Plan, code: CodeState, directory: str, was_missing: bool) -> None:
+def _keep_out_of_git(directory: str, code: CodeState, was_missing: bool) -> None:
     """Make the experiments directory ignore itself, or only this folder where others use it too."""
-    place = os.path.realpath(plan.experiments_directory)
-    own = os.path.join(plan.experiments_directory, layout.IGNORE)
-    if not _contains(code.directory, place) or _is_ours(own):
+    experiments_directory = os.path.dirname(directory)
+    place = os.path.realpath(experiments_directory)
+    own = os.path.join(experiments_directory, layout.IGNORE)
+    if not contains(code.directory, place) or _is_ours(own):
         return
     if not was_missing:
         from meticulous.git.ignore import ignores
 
         if ignores(code.directory, os.path.join(place, os.path.basename(directory), layout.STATUS)):
             return
-        if _is_shared(plan.experiments_directory, directory):
+        if _is_shared(experiments_directory, directory):
             own = os.path.join(directory, layout.IGNORE)
     with open(own, "w", encoding="ascii") as file:
         file.write(_IGNORE_ALL)
@@ -226,7 +241,7 @@ def _is_ours(path: str) -> bool:
 
 def _is_shared(experiments_directory: str, directory: str) -> bool:
     """Say whether the experiments directory holds anything that is not a record."""
-    ours = {layout.NUMBERS, os.path.basename(directory)}
+    ours = {layout.NUMBERS, layout.TRASH, os.path.basename(directory)}
     with os.scandir(experiments_directory) as entries:
         for entry in entries:
             if entry.name in ours or allocation.is_number(entry.name):
@@ -277,7 +292,7 @@ def _metadata(plan: Plan, code: CodeState, experiment_id: str) -> dict[str, Any]
 def relative_inside(path: str, repository: str) -> str:
     """Return `path` relative to the repository where it lies inside, else as it is, absolute."""
     real = os.path.realpath(path)
-    return os.path.relpath(real, repository) if _contains(repository, real) else path
+    return os.path.relpath(real, repository) if contains(repository, real) else path
 
 
 def _user() -> str | None:

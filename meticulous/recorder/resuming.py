@@ -53,7 +53,7 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
                 raise ExperimentRunningError(
                     f"Experiment {name} is still running (process {earlier.get('pid')} on "
                     f"{earlier.get('host')}). Wait for it to end or stop it, "
-                    "or choose another --experiment-id."
+                    "or choose another experiment id."
                 )
             word = status.LOST if word == status.RUNNING else word
         if args is None:
@@ -81,7 +81,7 @@ def _compare_args(name: str, recorded: dict[str, Any], given: dict[str, Any]) ->
         raise MismatchedArgsException(
             f"Experiment {name} cannot be resumed, its arguments differ:\n"
             + "\n".join(differences)
-            + "\nGive the recorded values, or start a new experiment without --experiment-id."
+            + "\nGive the recorded values, or start a new experiment without an experiment id."
         )
 
 
@@ -99,7 +99,7 @@ def _compare_commit(name: str, recorded: Any, present: str) -> None:
         raise MismatchedCommitException(
             f"Experiment {name} cannot be resumed, its code differs: it was recorded from "
             f"{recorded}, this is {present}. Check that one out (git checkout {recorded}), "
-            "or start a new experiment without --experiment-id."
+            "or start a new experiment without an experiment id."
         )
 
 
@@ -141,7 +141,7 @@ def _read(writer: RecordWriter, name: str) -> dict[str, Any]:
         problem = error
     raise UnreadableRecordError(
         f"The experiment in {writer.paths.directory} cannot be resumed: {name} cannot be read "
-        f"({problem}). Mend the file or choose another --experiment-id."
+        f"({problem}). Mend the file or choose another experiment id."
     )
 
 

@@ -7,12 +7,13 @@ import os
 import sys
 import time
 
-from meticulous.folder import clock, layout
+from meticulous.folder import layout
 from meticulous.folder.encoding import encode_document, encode_line
 from meticulous.folder.plain import plain
 from meticulous.folder.status import encode_status
 from meticulous.folder.writing import (
     append_line,
+    exclusively,
     open_lines,
     write_atomically,
     write_even_on_a_full_disk,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _LONGEST_REASON = 100_000
 """Characters of a reason that are kept; of a longer one the middle is left out."""
+
+_PATIENCE = 1.0
+"""Seconds to wait for one who tags the experiment; that takes them a millisecond."""
 
 
 class RecordWriter:
@@ -53,6 +57,8 @@ class RecordWriter:
         self._next_step = 0
         self._summary: dict[str, Any] = {}
         self._summary_stamp: tuple[int, int] | None = None
+        self._metadata_stamp: tuple[int, int] | None = None
+        self._written_tags: Any = None
 
     def write_start(self, args: Any, default_args: Any) -> None:
         """Write what is known at the start: arguments, defaults and metadata.
@@ -73,12 +79,18 @@ class RecordWriter:
         self._write(layout.DEFAULT_ARGS, self.gate.clean(plain(default_args)))
 
     def write_metadata(self) -> None:
-        """Write metadata.json as it is now.
+        """Write metadata.json as it is now, with the tags that others have given meanwhile.
 
         Raises:
             OSError: The file could not be written.
         """
-        self._write(layout.METADATA, self.gate.clean(plain(self.metadata)))
+        if self._metadata_stamp is None:
+            self._replace_metadata()
+            return
+        with exclusively(self.paths.directory, _PATIENCE):
+            if _stamp(self.paths.path(layout.METADATA)) != self._metadata_stamp:
+                self._take_over_tags()
+            self._replace_metadata()
 
     def write_status(self, word: str, reason: str = "") -> None:
         """Write STATUS.
@@ -139,10 +151,9 @@ class RecordWriter:
 
     def add_note(self, text: str) -> None:
         """Append a note with its time and author."""
-        now = time.time()
-        line = {"time": clock.local_time(now), "utc-offset": clock.utc_offset(now)}
-        line["author"] = str(self.metadata.get("user"))
-        line["text"] = self.gate.clean_text(text)
+        from meticulous.folder.annotation import note_line
+
+        line = note_line(self.gate.clean_text(text), str(self.metadata.get("user")))
         with self.tolerating("a note"):
             append_line(self.paths.path(layout.NOTES), encode_line(line))
 
@@ -171,6 +182,26 @@ class RecordWriter:
 
     def _write(self, name: str, value: Any) -> None:
         write_atomically(self.paths.path(name), encode_document(value))
+
+    def _replace_metadata(self) -> None:
+        metadata = self.gate.clean(plain(self.metadata))
+        self._write(layout.METADATA, metadata)
+        self._metadata_stamp = _stamp(self.paths.path(layout.METADATA))
+        self._written_tags = metadata.get("tags")
+
+    def _take_over_tags(self) -> None:
+        import json
+
+        from meticulous.folder.annotation import merged_tags, texts
+
+        try:
+            with open(self.paths.path(layout.METADATA), "rb") as file:
+                found = json.loads(file.read())
+        except (OSError, ValueError):
+            return  # what somebody broke is about to be written anew
+        if isinstance(found, dict) and isinstance(found.get("tags"), list):
+            versions = (self.metadata.get("tags"), self._written_tags, found.get("tags"))
+            self.metadata["tags"] = merged_tags(*map(texts, versions))
 
     def _current_summary(self, path: str) -> dict[str, Any]:
         stamp = _stamp(path)
@@ -218,8 +249,13 @@ class RecordWriter:
 
 def announce(message: str) -> None:
     """Show a warning of the recorder on standard error, whatever state that is in."""
+    say(f"warning: {message}")
+
+
+def say(message: str) -> None:
+    """Tell the user something on standard error, whatever state that is in."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"meticulous: warning: {message}\n")
+        sys.stderr.write(f"meticulous: {message}\n")
         sys.stderr.flush()
 
 

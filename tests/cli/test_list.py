@@ -91,10 +91,15 @@ def test_a_broken_folder_is_marked_and_the_others_are_listed(command, experiment
     assert done.returncode == 0
     assert [row[:2] for row in rows(done.stdout)[1:]] == [
         ["1", "SUCCESS"],
-        ["2", "SUCCESS !"],
+        ["2", "SUCCESS"],
         ["3", "ERROR"],
     ]
-    assert "`meticulous show ID` says what" in done.stderr
+    assert [row[-1] for row in rows(done.stdout)] == [
+        "problems",
+        "-",
+        "summary.json is cut off before the end of its JSON",
+        "-",
+    ]
 
 
 def test_the_last_twenty_are_listed_and_the_rest_is_told(command, tmp_path: Path):
@@ -119,12 +124,15 @@ def test_json_holds_everything_that_is_shown(command, experiments: Path):
         "id": "2",
         "status": "SUCCESS",
         "start": "2026-11-22T14:04:05.123456+00:00",
+        "end": "2026-11-22T14:04:08.323456+00:00",
         "duration": 250.0,
+        "program": "train.py",
         "args": {"lr": 0.1, "epochs": 300},
         "changed_args": {"epochs": 300},
         "summary": {"accuracy": "NaN"},
         "description": "more\nepochs",
         "tags": ["a", "b"],
+        "cause": None,
         "problems": [],
         "directory": str(experiments / "2"),
     }
@@ -152,7 +160,9 @@ def test_original_folders_and_ours_share_a_list(command, tmp_path: Path):
 def test_a_newer_folder_only_says_so(command, tmp_path: Path):
     write_record(tmp_path, "1", metadata={"format": 99})
     done = command("list", ".")
-    assert rows(done.stdout)[1] == ["1", "UNKNOWN !", "-", "-"]
+    assert rows(done.stdout)[1][:4] == ["1", "UNKNOWN", "-", "-"]
+    assert "format is 99" in rows(done.stdout)[1][4]
+    assert done.returncode == 1, "nothing at all could be read"
     [row] = json.loads(command("list", "--json", ".").stdout)
     assert "newer" in row["problems"][0]
 

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 SCRIPT = """\
 import argparse
@@ -425,3 +426,54 @@ def test_a_program_that_empties_its_own_output_is_reported(repository, run):
     done = run("--", "./empties.sh")
     assert done.stdout == "one\ntwo\nthree\n"
     assert "the program emptied its own output file" in done.stderr
+
+
+class TestRecorderKilled:
+    """`meticulous run` is killed, and its program or another run goes on."""
+
+    def test_an_experiment_begun_afterwards_records_itself(self, repository):
+        text = (
+            "from meticulous import Experiment\nprint('ready', flush=True)\n"
+            "open('go').read()\nwith Experiment({'late': 1}): print('late')\n"
+        )
+        repository.commit({"main.py": text})
+        os.mkfifo(repository.directory / "go")
+        command = [sys.executable, "-m", "meticulous", "run", "--", sys.executable, "main.py"]
+        with subprocess.Popen(
+            command, cwd=repository.directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            process.kill()
+        (repository.directory / "go").write_text("now\n")
+        own = folder_of(repository, "2")
+        wait_until(lambda: (own / "STATUS").exists() and "SUCCESS" in (own / "STATUS").read_text())
+        assert read(own, "args.json") == {"late": 1}
+        assert (own / "stdout").read_text() == "late\n"
+        assert (folder_of(repository) / "STATUS").read_text() == "RUNNING\n"
+
+    def test_a_resumed_run_takes_its_experiment_in_again(self, repository, run):
+        text = (
+            "import os\nfrom pathlib import Path\nfrom meticulous import Experiment\n"
+            "experiment = Experiment({'lr': 1})\n"
+            "if not Path('killed').exists():\n"
+            "    Path('killed').touch()\n    experiment.finish('ERROR', 'of then')\n"
+            "    os.kill(os.getppid(), 9)\n"
+        )
+        repository.commit({"main.py": text})
+        words = ("--experiment-id", "a", "--", sys.executable, "main.py")
+        assert run(*words).returncode == -signal.SIGKILL
+        folder = folder_of(repository, "a")
+        wait_until(lambda: not Path("/proc", str(read(folder, "metadata.json")["pid"])).exists())
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+        assert (folder / "STATUS").read_text() == "SUCCESS\n"
+        assert read(folder, "args.json") == {"lr": 1}
+        assert sorted(path.name for path in folder.parent.glob("[!.]*")) == ["a"]
+
+    def test_warnings_of_earlier_attempts_are_not_told_twice(self, repository, run):
+        text = "from meticulous import Experiment\nExperiment({}, experiment_id='b').finish()\n"
+        repository.commit({"main.py": text})
+        for _ in range(2):
+            run("--experiment-id", "a", "--", sys.executable, "main.py")
+        assert len(read(folder_of(repository, "a"), "metadata.json")["warnings"]) == 1

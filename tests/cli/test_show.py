@@ -174,6 +174,59 @@ def test_a_terminal_of_any_width_shows_it(on_terminal, experiments: Path, column
         assert max(map(len, screen.splitlines())) <= columns
 
 
+def test_several_experiments_are_shown_one_after_the_other(command, experiments: Path):
+    text = command("show", "2", "1").stdout
+    assert text.index("experiment 2  ERROR") < text.index("\n\nexperiment 1  SUCCESS")
+    assert command("show", "1-2").stdout.count("experiment ") == 2
+    shown = json.loads(command("show", "1-9", "--json").stdout)
+    assert [one["id"] for one in shown] == ["1", "2"]
+    assert json.loads(command("show", "1", "--json").stdout)["id"] == "1"
+
+
+def test_on_a_terminal_long_lists_and_values_are_cut(on_terminal, command, tmp_path: Path):
+    args = {f"arg_{number}": number for number in range(2000)} | {"long": "x" * 5000, "mine": 2}
+    write_record(
+        tmp_path,
+        "1",
+        args=args,
+        default_args={**args, "mine": 1},
+        environment={"packages": [{"name": f"p{number}", "version": "1"} for number in range(99)]},
+        summary={"short": "y" * 5000},
+    )
+    screen = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal("show", "1", "--directory", "."))
+    assert "... and 1,979 more; --all shows them" in screen
+    assert "* mine" in screen
+    assert "arg_1999" not in screen
+    assert "... 5,000 characters" in screen
+    full = on_terminal("show", "1", "--all", "--directory", ".")
+    assert "arg_1999" in full
+    assert "p98" in full
+    piped = command("show", "1", "--directory", ".").stdout
+    assert "arg_1999" in piped
+    assert "x" * 5000 in piped
+    assert "p98" not in piped
+
+
+def test_all_shows_a_traceback_from_its_beginning(command, experiments: Path):
+    assert "Traceback (most recent call last)" in command("show", "2", "--all").stdout
+
+
+def test_an_id_in_the_place_of_a_command_is_pointed_to_show(command, experiments: Path):
+    write_record(experiments, "baseline")
+    for word in ("2", "77", "baseline"):
+        done = command(word)
+        assert done.returncode == 2
+        assert f"`meticulous show {word}`" in done.stderr
+    assert "Did you mean 'show'" in command("shaw").stderr
+
+
+def test_a_mistyped_option_is_no_id(command, experiments: Path):
+    done = command("show", "1", "--jsn")
+    assert done.returncode == 2
+    assert "--json" in done.stderr
+    assert command("show", "--", "-1").stdout.startswith("experiment 2")
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

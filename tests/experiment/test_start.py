@@ -30,6 +30,8 @@ from meticulous.errors import (
     UnsafeRepositoryError,
 )
 
+SWEEP = {"experiments_directory": "sweep"}
+
 
 def read(folder: str | os.PathLike[str], name: str):
     return json.loads(Path(folder, name).read_text())
@@ -171,6 +173,41 @@ class TestPlaces:
         assert read(run.directory, "summary.json") == {"done": True}
         assert read(run.directory, "metadata.json")["githead-sha"] == repository.head
 
+    def test_from_inside_the_experiments_directory_it_is_the_same(self, start, monkeypatch):
+        with start() as run:
+            monkeypatch.chdir(run.directory)
+            with start(project_directory="") as inner:
+                assert inner.directory == run.directory.parent / "2"
+                assert inner.metadata["project-directory"] == "experiments/1"
+
+    def test_a_name_of_its_own_inside_another_one_is_warned_about(self, start, capsys):
+        with start() as run, start(project_directory=run.directory.parent, **SWEEP) as inner:
+            assert inner.directory == run.directory.parent / "sweep" / "1"
+        (warning,) = read(inner.directory, "metadata.json")["warnings"]
+        assert f"lies inside {run.directory.parent}" in warning
+        assert warning in capsys.readouterr().err
+
+    def test_a_second_directory_of_the_name_is_warned_about_once(self, repository, start):
+        project = repository.directory / "sub"
+        project.mkdir()
+        with start() as first, start(project_directory=project) as second:
+            assert second.directory == project / "experiments" / "1"
+        (warning,) = read(second.directory, "metadata.json")["warnings"]
+        assert f"to go on in {first.directory.parent}" in warning
+        with start(project_directory=project) as third:
+            assert third.directory == project / "experiments" / "2"
+        assert "warnings" not in read(third.directory, "metadata.json")
+
+    @pytest.mark.parametrize("kind", ["absolute", "below another"])
+    def test_what_was_asked_for_in_so_many_words_is_no_matter(self, repository, start, kind):
+        place = {
+            "absolute": repository.directory / "sub/experiments",
+            "below another": "experiments/b",
+        }
+        with start(), start(experiments_directory=place[kind]) as run:
+            assert run.directory == repository.directory / place[kind] / "1"
+        assert "warnings" not in read(run.directory, "metadata.json")
+
     @pytest.mark.parametrize("place", [".", "", ".."])
     def test_the_project_itself_is_no_experiments_directory(self, start, repository, place):
         with pytest.raises(InvalidOptionError, match="holds the"):
@@ -232,6 +269,48 @@ class TestRefusals:
         repository.write("new.py")
         repository.git("add", "new.py")
         assert "new.py" in self.refuse(start, repository, DirtyRepoException)
+
+    @pytest.mark.parametrize(
+        ("script", "way_out"),
+        [
+            ("Experiment({})", 'Experiment(..., dirty="snapshot")'),
+            ("Experiment.from_parser(parser)", 'Experiment(..., dirty="snapshot")'),
+            (
+                "Experiment.add_argument_group(parser); Experiment.from_parser(parser)",
+                '--dirty snapshot (in code: dirty="snapshot")',
+            ),
+            (
+                "parser.add_argument('--dirty', type=int); Experiment.add_argument_group(parser)\n"
+                "Experiment({}, **Experiment.extract_meticulous_args(parser))",
+                '--meticulous-dirty snapshot (in code: dirty="snapshot")',
+            ),
+        ],
+    )
+    def test_the_ways_out_are_those_that_the_program_has(self, repository, script, way_out):
+        text = (
+            "import argparse\nfrom meticulous import Experiment\n"
+            f"parser = argparse.ArgumentParser()\n{script}\n"
+        )
+        repository.commit({"main.py": text})
+        repository.write("README", "changed")
+        done = repository.python("main.py")
+        assert f"    keep a snapshot:        {way_out}\n" in done.stderr
+
+    @pytest.mark.parametrize("call", ["Experiment({})", "Experiment.from_parser(parser)"])
+    @pytest.mark.parametrize("debug", [False, True])
+    def test_the_traceback_ends_at_the_programs_own_line(self, repository, call, debug):
+        text = (
+            "import argparse\nfrom meticulous import Experiment\n"
+            f"parser = argparse.ArgumentParser()\n{call}\n"
+        )
+        repository.commit({"main.py": text})
+        (repository.directory / "experiments").write_text("a file")
+        done = repository.python("main.py", env={"METICULOUS_DEBUG": "1"} if debug else {})
+        assert done.returncode == 1
+        assert "a file of that name is there" in done.stderr.splitlines()[-1]
+        files = re.findall(r'File "([^"]+)"', done.stderr)
+        assert (len(files) > 1) is debug
+        assert files[0] == str(repository.directory / "main.py")
 
     def test_an_untracked_main_script(self, repository):
         repository.write("main.py", "from meticulous import Experiment\nExperiment({})")
@@ -635,6 +714,8 @@ class TestHotPath:
         assert sorted(meticulous.__all__) == [
             "DirtyRepoException",
             "Experiment",
+            "ExperimentReader",
+            "Experiments",
             "MeticulousError",
             "MismatchedArgsException",
             "MismatchedCommitException",

@@ -190,7 +190,7 @@ from meticulous.git.state import read_code_state, refusal
 from meticulous.git.sources import changed_sources, untracked_sources
 before = set(sys.modules)
 state = read_code_state("")
-assert refusal(state) is None
+assert refusal(state, "keep", "forget") is None
 untracked_sources(state.directory, state.commit, ["/etc/hosts"])
 changed_sources(state.directory, state.commit, ["/etc/hosts"], 0.0)
 slow = {"subprocess", "typing", "dataclasses", "inspect", "pathlib", "tempfile", "shutil",

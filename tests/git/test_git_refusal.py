@@ -6,7 +6,7 @@ from meticulous.git.state import read_code_state, refusal
 
 
 def refusal_in(repository, script=None):
-    return refusal(read_code_state(str(repository.directory), None if script is None else script))
+    return refusal(read_code_state(str(repository.directory), script), "--keep it", "--forget it")
 
 
 def test_clean_is_not_refused(repository):
@@ -25,8 +25,8 @@ def test_a_refusal_names_the_commit_the_files_and_the_ways_out(repository):
         "    deleted: b.py\n"
         "Ways out:\n"
         f"    commit:                 git -C {root} commit -a\n"
-        '    keep a snapshot:        --dirty snapshot (in code: dirty="snapshot")\n'
-        "    run without a record:   --norecord (in code: norecord=True)"
+        "    keep a snapshot:        --keep it\n"
+        "    run without a record:   --forget it"
     )
 
 
@@ -70,7 +70,7 @@ def test_a_merge_with_conflicts_offers_no_snapshot(repository):
     assert "    conflict: a.py\n" in message
     assert "A git merge is in progress; finish it with git merge --continue, or" in message
     assert "resolve the conflicts:" in message
-    assert "snapshot" not in message
+    assert "--keep it" not in message
 
 
 def test_changes_inside_a_submodule_offer_no_snapshot(repository, add_submodule):
@@ -79,7 +79,7 @@ def test_changes_inside_a_submodule_offer_no_snapshot(repository, add_submodule)
     message = refusal_in(repository)
     assert "    submodule: library (modified content)\n" in message
     assert "commit inside the submodule first" in message
-    assert "snapshot" not in message
+    assert "--keep it" not in message
 
 
 def test_every_operation_in_progress_has_its_advice(repository):

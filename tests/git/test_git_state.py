@@ -167,7 +167,7 @@ def test_a_script_in_a_submodule_is_tracked_where_it_lies(repository, add_submod
         new = inner.write("new.py")
         state = state_of(repository, new)
         assert (state.script_tracked, state.dirty) == (False, ())
-        assert "new.py is not tracked by git" in refusal(state)
+        assert "new.py is not tracked by git" in refusal(state, "keep", "forget")
 
 
 def test_a_script_in_a_repository_that_is_no_submodule_is_not_in_the_commit(
@@ -214,7 +214,7 @@ def test_an_operation_in_progress_with_clean_files_is_no_refusal(repository):
     repository.git("bisect", "start", "HEAD", "HEAD~1")
     state = state_of(repository)
     assert state.operation == "bisect"
-    assert refusal(state) is None
+    assert refusal(state, "keep", "forget") is None
 
 
 def test_a_merge_in_progress(repository):
@@ -235,7 +235,7 @@ def test_an_untracked_a_staged_and_an_ignored_script_are_not_in_the_commit(repos
     for script in (untracked, ignored):
         state = state_of(repository, script)
         assert (state.dirty, state.script_tracked) == ((), False)
-        assert refusal(state) is not None
+        assert refusal(state, "keep", "forget") is not None
     repository.git("add", "untracked.py")
     state = state_of(repository, untracked)
     assert (state.dirty, state.script_tracked) == (("staged: untracked.py (new)",), False)
@@ -261,7 +261,7 @@ def test_scripts_that_are_not_the_users_own_code_in_this_repository(repository, 
     ):
         state = state_of(repository, script)
         assert (state.script, state.script_tracked) == (None, True)
-        assert refusal(state) is None
+        assert refusal(state, "keep", "forget") is None
 
 
 def test_a_folder_or_an_archive_as_script(repository):

@@ -121,6 +121,25 @@ def test_a_killed_process_makes_its_experiment_lost(
     assert record.end is None
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr", "metrics.jsonl"])
+def test_what_it_wrote_last_is_the_last_sign_of_life_of_a_lost_experiment(
+    tmp_path: Path, process: subprocess.Popen[bytes], name: str
+):
+    folder = running(tmp_path, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    start = datetime(2026, 11, 22, 14, 3, 5, 123456, tzinfo=UTC).timestamp()
+    os.utime(folder / "STATUS", (start, start))
+    (folder / name).touch()
+    os.utime(folder / name, (start + 4, start + 4))
+    record = read_record(folder)
+    assert record.duration == 4
+    assert record.heartbeat is not None
+    assert record.heartbeat.timestamp() == start
+    assert record.cause is not None
+    assert ":03:09" in record.cause
+
+
 def test_another_process_with_the_number_of_a_dead_one_does_not_count(
     tmp_path: Path, process: subprocess.Popen[bytes]
 ):

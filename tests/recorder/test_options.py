@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from meticulous.recorder.arguments.options import OPTIONS, add_argument_group
+from meticulous import Experiment
+from meticulous.recorder.arguments.options import OPTIONS
 from meticulous.recorder.arguments.parsing import (
     extract_meticulous_args,
     parser_defaults,
@@ -29,7 +30,7 @@ def parser_with_options(*arguments: str, **options) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(**options)
     for argument in arguments:
         parser.add_argument(argument)
-    add_argument_group(parser)
+    Experiment.add_argument_group(parser)
     return parser
 
 
@@ -65,7 +66,7 @@ def test_the_defaults_given_to_add_argument_group_hold():
         "capture": "sys",
         "tags": ("a",),
     }
-    add_argument_group(parser, **own)
+    Experiment.add_argument_group(parser, **own)
     assert extract_meticulous_args(parser, []) == {**own, "tags": ["a"]}
     assert extract_meticulous_args(parser, ["--tag", "b"])["tags"] == ["a", "b"]
     assert extract_meticulous_args(parser, [])["tags"] == ["a"]
@@ -73,7 +74,7 @@ def test_the_defaults_given_to_add_argument_group_hold():
 
 def test_a_second_call_only_sets_the_defaults_anew():
     parser = parser_with_options()
-    add_argument_group(parser, norecord=True)
+    Experiment.add_argument_group(parser, norecord=True)
     assert extract_meticulous_args(parser, []) == {**DEFAULTS, "norecord": True}
 
 
@@ -147,7 +148,7 @@ def test_an_option_that_the_program_has_is_offered_under_our_name(parameter):
 def test_a_place_in_the_namespace_that_the_program_uses_stays_its_own():
     parser = argparse.ArgumentParser()
     parser.add_argument("-d", dest="description", default="theirs")
-    add_argument_group(parser)
+    Experiment.add_argument_group(parser)
     parsed = read_parser(parser, ["-d", "x", "--meticulous-description", "y"])
     assert parsed.args == {"description": "x"}
     assert parsed.options["description"] == "y"
@@ -162,7 +163,7 @@ def test_a_positional_of_the_same_name_stays_the_programs():
 def test_a_name_that_the_program_gave_to_set_defaults_before_stays_its_own():
     parser = argparse.ArgumentParser()
     parser.set_defaults(description="theirs")
-    add_argument_group(parser, description="ours")
+    Experiment.add_argument_group(parser, description="ours")
     parsed = read_parser(parser, [])
     assert parsed.args == parsed.default_args == {"description": "theirs"}
     assert parsed.options["description"] == "ours"
@@ -236,7 +237,7 @@ def test_our_own_options_are_not_abbreviated():
 def test_a_parser_with_other_prefix_characters_gets_ours_with_the_first_of_them():
     parser = argparse.ArgumentParser(prefix_chars="+/")
     parser.add_argument("+lr", "/lr")
-    add_argument_group(parser)
+    Experiment.add_argument_group(parser)
     parsed = read_parser(parser, ["+lr", "1", "++description", "d", "++norecord"])
     assert parsed.args == {"lr": "1"}
     assert (parsed.options["description"], parsed.options["norecord"]) == ("d", True)
@@ -278,7 +279,7 @@ def test_a_copied_parser_still_knows_our_options():
 def with_commands(*, before: bool = True, dest: str | None = "command"):
     parser = argparse.ArgumentParser()
     if before:
-        add_argument_group(parser)
+        Experiment.add_argument_group(parser)
     commands = parser.add_subparsers(dest=dest)
     train = commands.add_parser("train", aliases=["fit"])
     train.add_argument("--lr", type=float, default=0.1)
@@ -286,7 +287,7 @@ def with_commands(*, before: bool = True, dest: str | None = "command"):
     tree = inner.add_parser("tree")
     tree.add_argument("--depth", type=int, default=3)
     if not before:
-        add_argument_group(parser)
+        Experiment.add_argument_group(parser)
     return parser, train, tree
 
 
@@ -320,14 +321,14 @@ def test_the_help_of_a_subcommand_stays_as_it_was():
     bare = argparse.ArgumentParser(prog="x").add_subparsers().add_parser("train").format_help()
     parser = argparse.ArgumentParser(prog="x")
     train = parser.add_subparsers().add_parser("train")
-    add_argument_group(parser)
+    Experiment.add_argument_group(parser)
     assert train.format_help() == bare
 
 
 def test_a_subcommand_that_has_our_name_keeps_it():
     parser = argparse.ArgumentParser()
     parser.add_subparsers().add_parser("train").add_argument("--description")
-    add_argument_group(parser)
+    Experiment.add_argument_group(parser)
     parsed = read_parser(
         parser, ["--meticulous-description", "a", "train", "--description", "b", "--norecord"]
     )
@@ -354,7 +355,7 @@ def test_our_options_may_live_on_a_subcommand_only():
     commands = parser.add_subparsers()
     train, show = commands.add_parser("train"), commands.add_parser("show")
     show.add_argument("--lines")
-    add_argument_group(train, description="default")
+    Experiment.add_argument_group(train, description="default")
     assert extract_meticulous_args(parser, ["train"]) == {**DEFAULTS, "description": "default"}
     assert extract_meticulous_args(parser, ["show"]) == {}
     assert parser_defaults(parser, commands_entered=[train]) == {}

@@ -100,6 +100,51 @@ def test_where_nobody_counts_the_answer_is_no(count):
     assert count(None, EVENTS.format(3)) == ["False", "False"]
 
 
+class TestFirstVersion:
+    """Where memory belongs to a hierarchy of the first version of control groups."""
+
+    MEMBERSHIP = "12:pids:/job\n4:cpu,memory:/job/7\n0::/job/7\n"
+    EVENTS = "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"
+
+    @pytest.fixture
+    def counter(self, tmp_path: Path):
+        def make(membership: str, **files: str) -> OutOfMemoryCounter:
+            (tmp_path / "membership").write_text(membership)
+            for name, text in files.items():
+                path = tmp_path / "mounts" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+            return OutOfMemoryCounter(str(tmp_path / "membership"), str(tmp_path / "mounts"))
+
+        return make
+
+    def test_a_kill_since_the_start_is_seen(self, counter, tmp_path):
+        count = counter(
+            self.MEMBERSHIP, **{"memory/job/7/memory.oom_control": self.EVENTS.format(2)}
+        )
+        assert not count.has_grown()
+        events = tmp_path / "mounts/memory/job/7/memory.oom_control"
+        events.write_text(self.EVENTS.format(3))
+        assert count.has_grown()
+
+    def test_in_a_container_the_group_is_the_root_of_what_is_mounted(self, counter, tmp_path):
+        for membership, file in (
+            (self.MEMBERSHIP, "memory/memory.oom_control"),
+            ("0::/../job\n", "memory.events"),
+        ):
+            count = counter(membership, **{file: self.EVENTS.format(2)})
+            (tmp_path / "mounts" / file).write_text(self.EVENTS.format(3))
+            assert count.has_grown()
+
+    def test_old_kernels_that_do_not_count_say_no(self, counter):
+        old = {"memory/job/7/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"}
+        assert not counter(self.MEMBERSHIP, **old).has_grown()
+
+    @pytest.mark.parametrize("membership", ["", "nonsense", "1:name=systemd:/\n", "4:memory\n"])
+    def test_where_no_group_is_named_the_answer_is_no(self, counter, membership):
+        assert not counter(membership).has_grown()
+
+
 def test_on_this_machine_nothing_has_been_killed_just_now():
     assert OutOfMemoryCounter().has_grown() is False
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meticulous import Experiment
 from meticulous.errors import InvalidOptionError
-from meticulous.recorder.arguments.options import add_argument_group
 from meticulous.recorder.arguments.parsing import EnteredCommands, parser_defaults, read_parser
 from meticulous.recorder.arguments.values import Arguments
 
@@ -158,7 +158,7 @@ def test_a_parser_that_raises_goes_on_raising():
 
 def test_unknown_words_are_refused_unless_they_are_to_be_kept(capsys):
     parser = parser_of(("--x", {}))
-    add_argument_group(parser)
+    Experiment.add_argument_group(parser)
     words = ["--x", "1", "--y", "2", "--norecord"]
     parsed = read_parser(parser, words, unknown="keep")
     assert parsed.args == {"x": "1"}
@@ -235,7 +235,7 @@ def test_words_may_come_from_files(tmp_path):
     (tmp_path / "words").write_text("--x\n1\n--norecord\n")
     parser = argparse.ArgumentParser(fromfile_prefix_chars="@")
     parser.add_argument("--x", default="@literal")
-    add_argument_group(parser)
+    Experiment.add_argument_group(parser)
     parsed = read_parser(parser, [f"@{tmp_path / 'words'}"])
     assert parsed.args == {"x": "1"}
     assert parsed.default_args == {"x": "@literal"}
@@ -439,7 +439,7 @@ def test_a_default_that_contains_itself_is_copied():
 
 def test_two_readings_are_equal_and_independent():
     parser = nested("command")
-    add_argument_group(parser, tags=["t"])
+    Experiment.add_argument_group(parser, tags=["t"])
     words = ["train", "net", "--layers", "4", "--tag", "u"]
     first, second = read_parser(parser, words), read_parser(parser, words)
     assert first.args == second.args
@@ -548,7 +548,7 @@ def test_the_arguments_of_any_parser_are_those_of_argparse(case):
     expected = vars(parser.parse_args(words))
     defaults = vars(parser.parse_args([]))
     assert read_parser(parser, words).args == expected
-    add_argument_group(parser, norecord=True)
+    Experiment.add_argument_group(parser, norecord=True)
     parsed = read_parser(parser, words)
     assert parsed.args == expected
     assert parsed.default_args == defaults

@@ -126,7 +126,7 @@ class TestArguments:
         assert "old: recorded true, now (absent)" in str(caught.value)
         assert 'new: recorded (absent), now "n"' in str(caught.value)
         assert "same" not in str(caught.value)
-        assert "--experiment-id" in str(caught.value)
+        assert "without an experiment id" in str(caught.value)
 
     def test_long_values_are_shortened(self, folder):
         folder.record({"text": "x" * 10_000})

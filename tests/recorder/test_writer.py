@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meticulous.folder.annotation import change_tags
 from meticulous.recorder.secrets.gate import Gate
 from meticulous.recorder.writer import RecordWriter
 
@@ -87,6 +88,31 @@ class TestStart:
         assert written.read("metadata.json")["tags"] == ["a"]
         written.writer.write_metadata()
         assert written.read("metadata.json")["tags"] == ["a", "b"]
+
+    def test_tags_that_others_changed_meanwhile_are_kept(self, written):
+        written.writer.metadata["tags"] = ["a", "b"]
+        written.writer.write_metadata()
+        change_tags(str(written.folder), ["theirs"], ["a"])
+        written.writer.metadata["tags"].append("ours")
+        written.writer.metadata["end-time"] = "2026-11-22T14:03:05.000000"
+        written.writer.write_metadata()
+        assert written.read("metadata.json") == {
+            "user": "ada",
+            "tags": ["b", "theirs", "ours"],
+            "end-time": "2026-11-22T14:03:05.000000",
+        }
+
+    def test_metadata_that_others_broke_are_written_anew(self, written):
+        written.writer.metadata["tags"] = ["a"]
+        written.writer.write_metadata()
+        for content in (b"", b"[]", b"\xff", b'{"tags": 3}'):
+            (written.folder / "metadata.json").write_bytes(content)
+            written.writer.metadata["tags"] = ["a", "b"]
+            written.writer.write_metadata()
+            assert "b" in written.read("metadata.json")["tags"]
+        (written.folder / "metadata.json").unlink()
+        written.writer.write_metadata()
+        assert "b" in written.read("metadata.json")["tags"]
 
     @pytest.mark.parametrize("write", ["write_metadata", "write_start", "write_status"])
     def test_a_folder_that_is_gone_is_an_error(self, written, write):

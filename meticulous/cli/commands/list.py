@@ -2,69 +2,206 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-USUAL_COUNT = 20
+from meticulous.cli.list_options import USUAL_COUNT, ListCommand, list_options
 
+if TYPE_CHECKING:
+    from meticulous.cli.gathering import Gathered
 
 _EXAMPLES = """\b
 Examples:
   meticulous list
-  meticulous list --tail 5 ../other-project/experiments
+  meticulous list --filter "args.lr > 0.01 and summary.loss < 2" --sort loss
+  meticulous list --status ERROR,LOST --since 2d
+  meticulous list --columns id,lr,'summary.*' --format markdown
+  meticulous list --group-by lr --aggregate mean,std
+  meticulous list --commit v1..main --export runs.csv
   meticulous list --json | jq '.[] | select(.status == "ERROR") | .id'
+
+\b
+Keys of the objects of --json:
+  id, status, start and end (ISO 8601, or null), duration (seconds), program,
+  args, changed_args (those that differ from their defaults), summary (NaN and
+  the infinities as text), description, tags, cause (why it is LOST),
+  problems (what cannot be read), directory.
+With --columns or --group-by they are the full names of the columns.
+
+\b
+Exit code: 0; 1 when nothing fits the conditions or can be read; 2 for a
+mistake in what was asked.
 """
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES)
-@click.argument("directory", required=False)
-@click.option("--all", "everything", is_flag=True, help="List all experiments.")
-@click.option(
-    "--tail",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help=f"List the N that were started last.  [default: {USUAL_COUNT}; all with --json]",
+@click.command(
+    cls=ListCommand, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each.")
-def list(directory: str | None, everything: bool, tail: int | None, as_json: bool) -> None:
+@click.argument("directory", required=False)
+@list_options
+@click.pass_context
+def list(context: click.Context, /, directory: str | None, **options: Any) -> int:
     """List the experiments of DIRECTORY, the latest last.
 
     Without DIRECTORY the nearest folder `experiments` is taken, here or above. Shown are the
-    arguments that differ from their defaults or between experiments, and the summary. LOST is an
-    experiment that says it runs, but its process is gone. A ! after the status marks a folder of
-    which something cannot be read. Piped, the list is plain text with nothing cut.
+    program where several ran, the arguments that differ between the experiments, and the summary.
+    LOST is an experiment that says it runs, but its process is gone. What cannot be read of a
+    folder stands in its row. Piped, the list is plain text with nothing cut.
     """
-    if everything and tail is not None:
-        raise click.UsageError("--all and --tail exclude each other; give one of them.")
-    from meticulous.cli.listing import PROBLEM_MARK, as_objects, print_records
-    from meticulous.cli.rendering import print_json, print_remark, terminal
-    from meticulous.cli.wording import count_text
-    from meticulous.reader import by_start, find_records, locate
+    for name in ("columns", "sort", "group_by", "aggregate"):
+        options[name] = tuple(word for words in options[name] for word in words)
+    _refuse_contradictions(options)
+    if options["list_columns"]:
+        from meticulous.cli.commands.columns import columns
+
+        patterns = options["columns"]
+        context.invoke(columns, patterns=patterns, directory=directory, as_json=options["as_json"])
+        return 0
+    from meticulous.reader import locate
 
     place = locate(directory)
-    found = by_start(find_records(place))
-    if tail is None and not as_json:
-        tail = USUAL_COUNT
-    shown = found if everything or tail is None else found[-tail:]
-    if as_json:
-        print_json(as_objects(shown))
-        return
+    if options["watch"]:
+        return _watch(place, options)
+    return _list(place, options)
+
+
+def _refuse_contradictions(options: dict[str, Any]) -> None:
+    pairs = (
+        ("--all", "everything", "--tail", "tail"),
+        ("--all", "everything", "--head", "head"),
+        ("--json", "as_json", "--format", "data_format"),
+        ("--group-by", "group_by", "--args", "args"),
+        ("--watch", "watch", "--export", "export"),
+        ("--watch", "watch", "--json", "as_json"),
+        ("--watch", "watch", "--format", "data_format"),
+        ("--watch", "watch", "--list-columns", "list_columns"),
+    )
+    for one, name, other, other_name in pairs:
+        if options[name] and options[other_name] and options[other_name] != "table":
+            if (one, options[other_name]) == ("--json", "json"):
+                continue
+            raise click.UsageError(f"{one} and {other} exclude each other; give one of them.")
+    if options["aggregate"] and not options["group_by"]:
+        raise click.UsageError("--aggregate says what --group-by computes; give that as well.")
+
+
+def _list(place: str, options: dict[str, Any]) -> int:
+    from meticulous.cli.gathering import gather
+
+    data_format = "json" if options["as_json"] else options["data_format"]
+    if options["export"]:
+        from meticulous.cli.formats import format_of
+
+        data_format = data_format or format_of(options["export"])
+    data_format = data_format or "table"
+    is_table = data_format == "table" and not options["export"]
+    gathered = gather(place, options, data_format, USUAL_COUNT if is_table else None)
+    if options["export"]:
+        _export(gathered, options["export"], data_format)
+    elif data_format != "table":
+        _print_data(gathered, data_format)
+    elif len(gathered.view):
+        _print_table(gathered, options)
+    return _conclude(place, gathered, is_table)
+
+
+def _print_table(gathered: Gathered, options: dict[str, Any]) -> None:
+    from meticulous.cli.listing import Layout, draw, print_lines, print_picture
+    from meticulous.cli.rendering import print_remark, terminal
+
     console = terminal()
-    if not found:
-        click.echo(
-            f"No experiments in {place} yet. "
-            "Record the first with `meticulous run -- python train.py`."
+    if not console.is_terminal:
+        print_lines(gathered.view)
+    else:
+        layout = Layout(console.width, options["wide"], options["no_truncate"])
+        picture = draw(gathered.view, layout)
+        print_picture(console, picture)
+        if picture.remark:
+            print_remark(console, picture.remark)
+    if gathered.remark:
+        print_remark(console, gathered.remark)
+
+
+def _print_data(gathered: Gathered, data_format: str) -> None:
+    import sys
+
+    from meticulous.cli.formats import Content, encode
+    from meticulous.cli.wording import visible
+
+    text = encode(Content(gathered.view, gathered.objects), data_format).decode()
+    if sys.stdout.isatty():
+        # A value must not steer the terminal; a pipe gets every character as it is.
+        text = "".join(f"{visible(line)}\n" for line in text.splitlines())
+    click.echo(text, nl=False)
+
+
+def _export(gathered: Gathered, path: str, data_format: str) -> None:
+    from meticulous.cli.formats import Content, encode, write_file
+    from meticulous.cli.wording import count_text
+
+    if data_format == "table":
+        raise click.UsageError("A table is for the screen; choose another --format for a file.")
+    write_file(path, encode(Content(gathered.view, gathered.objects), data_format, is_page=True))
+    noun = "group" if gathered.records is None else "experiment"
+    click.echo(f"Wrote {count_text(len(gathered.view), noun)} to {path}.", err=True)
+
+
+def _conclude(place: str, gathered: Gathered, is_table: bool) -> int:
+    """Say why there is nothing to see, if there is nothing; return the exit code."""
+    from meticulous.cli.view import is_blank
+
+    chosen = gathered.chosen
+    if chosen.total == 0:
+        if is_table:
+            click.echo(_nothing_yet(place))
+        return 0
+    if chosen.emptied_by is not None:
+        click.echo(_nothing_left(gathered, place), err=True)
+        return 1
+    return 1 if is_blank(gathered.view) else 0
+
+
+def _nothing_yet(place: str) -> str:
+    return (
+        f"No experiments in {place} yet. Record the first with `meticulous run -- python train.py`."
+    )
+
+
+def _nothing_left(gathered: Gathered, place: str) -> str:
+    from meticulous.cli.wording import count_text
+
+    chosen = gathered.chosen
+    before = (
+        f"none of the {chosen.before:,} that the other conditions leave of "
+        if chosen.before < chosen.total
+        else "none of "
+    )
+    return (
+        f"{chosen.emptied_by} leaves {before}{count_text(chosen.total, 'experiment')} in {place}."
+    )
+
+
+def _watch(place: str, options: dict[str, Any]) -> int:
+    from meticulous.cli.gathering import gather
+    from meticulous.cli.rendering import terminal
+    from meticulous.cli.view import View
+    from meticulous.cli.watching import watch
+
+    console = terminal()
+    if not console.is_terminal or console.is_dumb_terminal:
+        raise click.UsageError(
+            "--watch draws on a terminal, and the output is none. Leave it out, or call the list "
+            "again and again: `while sleep 2; do meticulous list; done`."
         )
-        return
-    print_records(console, shown)
-    if any(record.problems for record in shown):
-        print_remark(
-            console,
-            f"{PROBLEM_MARK} something in this folder cannot be read; "
-            "`meticulous show ID` says what.",
-        )
-    if len(shown) < len(found):
-        print_remark(
-            console,
-            f"The last {len(shown)} of {count_text(len(found), 'experiment')} in {place}; "
-            "--all lists all.",
-        )
+
+    def look() -> tuple[View, str]:
+        gathered = gather(place, options, "table", USUAL_COUNT)
+        if gathered.chosen.total == 0:
+            return gathered.view, _nothing_yet(place)
+        if gathered.chosen.emptied_by is not None:
+            return gathered.view, _nothing_left(gathered, place)
+        return gathered.view, gathered.remark
+
+    watch(console, options["watch"], look)
+    return 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import shlex
+
 import click
 
 _EXAMPLES = """\b
@@ -11,7 +14,38 @@ Examples:
 """
 
 
+class _Run(click.Command):
+    """Says where the program's options go when one of them stands among ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            ours = [option for parameter in self.params for option in parameter.opts]
+            raise click.UsageError(_misplaced(error.option_name, ours, given), ctx) from error
+
+
+def _misplaced(name: str, ours: list[str], given: list[str]) -> str:
+    before, command = given, ["COMMAND"]
+    if "--" in given:
+        end = given.index("--")
+        before, command = given[:end], given[end + 1 :] or command
+    start = next((n for n, word in enumerate(before) if word.startswith(name)), 0)
+    misplaced = before[start : start + 1]
+    # The next word may be its value. Without the two dashes it may as well be the command.
+    if "--" in given:
+        misplaced += [word for word in before[start + 1 : start + 2] if not word.startswith("-")]
+    close = difflib.get_close_matches(name, ours, n=1, cutoff=0.7)
+    return (
+        f"No such option: {name}.{f' Did you mean {close[0]}?' if close else ''} "
+        "Options of `meticulous run` go before the command, those of the program "
+        f"go behind it: meticulous run -- {shlex.join([*command, *misplaced])}"
+    )
+
+
 @click.command(
+    cls=_Run,
     context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]},
     epilog=_EXAMPLES,
 )
@@ -24,9 +58,8 @@ Examples:
 @click.option(
     "--experiments-directory",
     metavar="DIR",
-    default="experiments",
-    show_default=True,
-    help="Keep the numbered folders in DIR, relative to the project directory.",
+    help="Keep the numbered folders in DIR, relative to the project directory.  [default: the "
+    "nearest folder 'experiments' with experiments in it, here or above; else one here]",
 )
 @click.option(
     "--experiment-id",

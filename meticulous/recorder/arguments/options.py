@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -81,17 +81,14 @@ class ExactOption(str):
         return str.startswith(self, prefix, *bounds)
 
 
-def add_argument_group(
-    parser: argparse.ArgumentParser,
-    project_directory: str = "",
-    experiments_directory: str = "experiments",
-    experiment_id: str | None = None,
-    description: str = "",
-    norecord: bool = False,
-    dirty: str = "refuse",
-    capture: str | None = None,
-    tags: Iterable[str] = (),
-) -> None:
+offered: dict[str, str] = {}
+"""Parameter of `Experiment` -> what the option is called on this program's command line.
+
+What the latest parser was offered counts; empty where the program has none of our options.
+"""
+
+
+def offer_options(parser: argparse.ArgumentParser, defaults: Mapping[str, Any]) -> None:
     """Offer the recorder's options on `parser`, in a group called "meticulous".
 
     An option whose name, or whose place in the namespace, the program already uses is offered as
@@ -107,26 +104,10 @@ def add_argument_group(
 
     Args:
         parser: Any argparse parser, whatever its prefix characters or conflict handler.
-        project_directory: Default of `--project-directory`; so on for the other parameters, which
-            mean what they mean for `Experiment`.
-        experiments_directory: Default of `--experiments-directory`.
-        experiment_id: Default of `--experiment-id`.
-        description: Default of `--description`.
-        norecord: Default of `--norecord`.
-        dirty: Default of `--dirty`.
-        capture: Default of `--capture`.
-        tags: Tags of every run; those given with `--tag` are added.
+        defaults: The default of each of `OPTIONS`. Tags given on the command line are added to
+            the default ones.
     """
-    defaults = {
-        "project_directory": project_directory,
-        "experiments_directory": experiments_directory,
-        "experiment_id": experiment_id,
-        "description": description,
-        "norecord": norecord,
-        "dirty": dirty,
-        "capture": capture,
-        "tags": list(tags),
-    }
+    defaults = {**defaults, "tags": list(defaults["tags"])}
     present = list(own_actions(parser))
     for action in present:
         action.default = defaults[parameter_of(action)]
@@ -270,6 +251,7 @@ def _offer(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> None:
         option = ExactOption(_option_string(parser, name))
         action = group.add_argument(option, dest=dest, default=defaults[parameter], **definition)
         setattr(action, _MARK, (parameter, name))
+        offered[parameter] = str(option)
 
 
 def _offer_to_commands(parser: argparse.ArgumentParser, seen: set[int]) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 
-from meticulous.folder import layout, status
+from meticulous.folder import layout, liveness, status
 from meticulous.folder.encoding import encode_document
 from meticulous.folder.plain import plain
 from meticulous.folder.writing import write_atomically
+from meticulous.recorder.place import USUAL
 from meticulous.recorder.provenance import loaded_files
 from meticulous.recorder.writer import RecordWriter
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from meticulous.recorder.ending.outcome import Ending
+
+_OWN_IDENTITY = ("pid", "process-start-time")
+"""What differs between the recording process and its program, which the metadata identify."""
 
 _told: dict[str, Any] = {}
 """Everything this process has told so far; each telling repeats it all."""
@@ -51,45 +56,57 @@ class AttachedRecording:
 
     Args:
         directory: The folder of the recording process.
+        metadata: What the recording process wrote into metadata.json.
         facts: What the recording process shall know of the experiment.
+        ignored: What the experiment asked for that the recording process has decided otherwise;
+            empty when there is nothing.
     """
 
-    def __init__(self, directory: str, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, directory: str, metadata: dict[str, Any], facts: dict[str, Any], ignored: str
+    ) -> None:
         from meticulous.recorder.secrets.gate import Gate
 
         gate = Gate()
         gate.learn(facts["args"])
         gate.learn(facts["default_args"])
-        metadata = _read_metadata(directory)
         self.writer = RecordWriter(directory, gate, metadata)
         self.state = "running"
         self.repository: str | None = os.environ.get(layout.REPOSITORY_VARIABLE)
         self._owner = os.getpid()
-        tell(directory, ending=None, **facts)
+        if ignored:
+            self.writer.warn("ignored options", ignored)
+        # The list itself, so that what is added later is told with the rest.
+        tell(directory, ending=None, warnings=metadata.setdefault("warnings", []), **facts)
 
     def finish(self, ending: Ending) -> None:
         """Tell how this part of the program ended; the process's own end has the last word."""
         if self.state != "running" or os.getpid() != self._owner:
             return
         self.state = "finished"
-        tell(
-            self.writer.paths.directory,
-            ending={"status": ending.status, "reason": ending.reason},
-            warnings=self.writer.metadata.get("warnings", []),
-        )
+        declared = {"status": ending.status, "reason": ending.reason}
+        tell(self.writer.paths.directory, ending=declared)
         self.writer.close()
 
 
-def attach(args: Any, default_args: Any, settings: dict[str, Any]) -> AttachedRecording | None:
+def attach(
+    args: Any, default_args: Any, project_directory: str, settings: dict[str, Any]
+) -> AttachedRecording | None:
     """Return the recording this process is already part of, for its first experiment only.
 
     Args:
         args: The arguments of the program.
         default_args: Their defaults.
-        settings: `description` and `tags` of the experiment.
+        project_directory: That of the experiment, an absolute path.
+        settings: `experiments_directory`, `experiment_id`, `description` and `tags` of the
+            experiment.
     """
     directory = os.environ.pop(layout.RUN_VARIABLE, None)
-    if directory is None or not _is_recorded_now(directory) or not _is_first(directory):
+    recorder = os.environ.pop(layout.RECORDER_VARIABLE, "")
+    if directory is None:
+        return None
+    metadata = _read_metadata(directory)
+    if not _is_recorded_now(directory, recorder, metadata) or not _is_first(directory):
         return None
     facts = {
         "args": plain(args),
@@ -97,16 +114,48 @@ def attach(args: Any, default_args: Any, settings: dict[str, Any]) -> AttachedRe
         "description": settings["description"],
         "tags": list(settings["tags"]),
     }
-    return AttachedRecording(directory, facts)
+    ignored = _ignored(directory, project_directory, settings)
+    return AttachedRecording(directory, metadata, facts, ignored)
 
 
-def _is_recorded_now(directory: str) -> bool:
-    """Say whether the run goes on; a child that outlived it may still have the variable."""
+def introduce_recorder() -> str:
+    """Return what the recording process tells its program of itself, in the environment."""
+    identity = liveness.identify(os.getpid())
+    return json.dumps({key: identity[key] for key in _OWN_IDENTITY})
+
+
+def _is_recorded_now(directory: str, recorder: str, metadata: dict[str, Any]) -> bool:
+    """Say whether somebody still records: a program may go on when its recorder was killed."""
     try:
         with open(os.path.join(directory, layout.STATUS), "rb") as file:
-            return status.decode_status(file.read())[0] == status.RUNNING
-    except OSError:
+            if status.decode_status(file.read())[0] != status.RUNNING:
+                return False
+            heartbeat = os.fstat(file.fileno()).st_mtime
+        identity = {**metadata, **json.loads(recorder)}
+    except (OSError, ValueError, TypeError):
         return False
+    return liveness.is_alive(identity, heartbeat, time.time()) is True
+
+
+def _ignored(directory: str, project_directory: str, settings: dict[str, Any]) -> str:
+    """Say which of the experiment's own wishes for its place do not count."""
+    import shlex
+
+    place, name = os.path.split(directory)
+    wishes = []
+    experiment_id = settings["experiment_id"]
+    if experiment_id is not None and experiment_id != name:
+        wishes.append(f"--experiment-id {shlex.quote(experiment_id)}")
+    given = os.path.expanduser(settings["experiments_directory"])
+    wanted = os.path.join(project_directory, given)
+    if given != USUAL and os.path.realpath(wanted) != os.path.realpath(place):
+        wishes.append(f"--experiments-directory {shlex.quote(given)}")
+    if not wishes:
+        return ""
+    return (
+        f"this run is recorded in {directory}, as `meticulous run` was told; what the program "
+        f"asked for is ignored. To have it: meticulous run {' '.join(wishes)} -- ..."
+    )
 
 
 def _is_first(directory: str) -> bool:

@@ -15,6 +15,9 @@ _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*t?$")
 _OTHER_INTERPRETERS = re.compile(
     r"(sh|bash|dash|ksh|zsh|fish|Rscript|julia|node|perl|ruby|lua|php|octave)[0-9.]*$"
 )
+_LIKE_A_FILE = re.compile(r"[^-+].*(/|\.[A-Za-z]\w*$)|/", re.DOTALL)
+_SHELL = re.compile(r"[|&;<>$`*?(){}\"'\\]")
+_CHANGES_FOLDER = re.compile(r"-C|--chdir(=|$)")
 _WRAPPERS = {
     "env": (("-u", "--unset", "-C", "--chdir"), 0),
     "ionice": (("-c", "-n"), 0),
@@ -37,6 +40,7 @@ class Command:
         takes_hook: Whether a Python interpreter carries it out that heeds PYTHONPATH.
         main_file: The script, or the program's own file; None for `-m`, `-c` and standard input.
         arguments: The words after the program or script.
+        missing_script: The script, as given, when it is certainly one and not there; else None.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -48,6 +52,7 @@ class Command:
         self.words = list(words)
         self.executable = _find(self.words[0])
         program = _without_wrappers(self.words)
+        wrappers = self.words[: len(self.words) - len(program)]
         path = _find(program[0])
         self.main_file: str | None = path
         self.arguments = program[1:]
@@ -56,8 +61,14 @@ class Command:
             python = _PythonWords(program[1:])
             self.main_file, self.arguments = python.script, python.arguments
             self.takes_hook = not python.is_isolated
+            missing = python.script if python.script and not os.path.exists(python.script) else None
         elif _OTHER_INTERPRETERS.match(os.path.basename(path)):
             self.main_file = _first_file(self.arguments)
+            missing = _missing_file(self.arguments)
+        else:
+            missing = None
+        # `env -C FOLDER` looks for it in another folder than we do.
+        self.missing_script = None if any(map(_CHANGES_FOLDER.match, wrappers)) else missing
 
 
 def _without_wrappers(words: list[str]) -> list[str]:
@@ -95,8 +106,21 @@ def _find(name: str) -> str:
         if os.access(name, os.X_OK):
             reason = f"the file is here, but programs are looked for on PATH; write {hint}"
     else:
-        reason = "there is no such program on PATH or file"
-    raise ProgramNotFoundError(f"{name!r} cannot be run: {reason}.")
+        reason = f"there is no such program on PATH or file{_hint_at_quotes(name)}"
+    end = "" if "meticulous run" in reason else "."
+    raise ProgramNotFoundError(f"{name!r} cannot be run: {reason}{end}")
+
+
+def _hint_at_quotes(name: str) -> str:
+    """Say how a whole command that was given as one word is to be written."""
+    words = name.split()
+    if len(words) < 2 or not _is_program(words[0]):
+        return ""
+    if _SHELL.search(name):
+        import shlex
+
+        return f". A shell understands it: meticulous run -- sh -c {shlex.quote(name)}"
+    return f". Write the command without the quotes: meticulous run -- {name}"
 
 
 def _is_program(name: str) -> bool:
@@ -125,6 +149,17 @@ def _first_file(words: list[str]) -> str | None:
         if not word.startswith("-"):
             return os.path.abspath(word) if os.path.isfile(word) else None
     return None
+
+
+def _missing_file(words: list[str]) -> str | None:
+    """Return the first word after such an interpreter if it names a file that is not there.
+
+    Options may have values, and some interpreters take commands of their own; so only the very
+    first word counts, and only if it looks like a file. Shells also look for scripts on PATH.
+    """
+    if not words or not _LIKE_A_FILE.match(words[0]):
+        return None
+    return None if os.path.exists(words[0]) or _is_program(words[0]) else words[0]
 
 
 class _PythonWords:

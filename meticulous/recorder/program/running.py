@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from meticulous.errors import MeticulousError, ProgramNotFoundError
 from meticulous.folder import allocation, layout, liveness, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
 from meticulous.folder.writing import open_to_append
-from meticulous.recorder import opening, provenance
+from meticulous.recorder import opening, provenance, spelling
 from meticulous.recorder.arguments.words import parse_words
 from meticulous.recorder.attempt import Attempt
 from meticulous.recorder.ending.out_of_memory import OutOfMemoryCounter
@@ -24,7 +25,10 @@ from meticulous.recorder.ending.outcome import (
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.mirror import Mirror
 from meticulous.recorder.output.watch import Watch
+from meticulous.recorder.program.attached import introduce_recorder
 from meticulous.recorder.program.command import Command
+from meticulous.recorder.program.startable import check_startable
+from meticulous.recorder.writer import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +73,8 @@ class RecordedProgram:
 
         directory = self.writer.paths.directory
         try:
+            # Of a recorder that was killed; the program would be taken for the one of then.
+            self._remove_messages()
             self._open_streams()
             self._memory = OutOfMemoryCounter()
             self._spawn()
@@ -137,6 +143,7 @@ class RecordedProgram:
         environment = dict(os.environ)
         environment[layout.EXPERIMENT_VARIABLE] = self.writer.paths.directory
         environment[layout.RUN_VARIABLE] = self.writer.paths.directory
+        environment[layout.RECORDER_VARIABLE] = introduce_recorder()
         environment[layout.REPOSITORY_VARIABLE] = self.record.code.directory
         if not self.command.takes_hook:
             return environment
@@ -187,7 +194,9 @@ class RecordedProgram:
         if ending.status == status.SUCCESS and declared:
             ending.status, ending.reason = declared["status"], declared["reason"]
         for message in self._handed_over.get("warnings", []):
-            writer.metadata.setdefault("warnings", []).append(message)
+            # The program's account begins with what it found in the metadata.
+            if message not in writer.metadata.get("warnings", ()):
+                writer.metadata.setdefault("warnings", []).append(message)
         files = self._handed_over.get("loaded", [])
         provenance.note_loaded_code(writer, self.record, files, self._attempt.started)
         self._attempt.end(ending)
@@ -195,9 +204,12 @@ class RecordedProgram:
             writer.write_metadata()
         with writer.tolerating("the final STATUS"):
             writer.write_status(ending.status, ending.reason)
+        self._remove_messages()
+
+    def _remove_messages(self) -> None:
         for name in (layout.HANDED_OVER, layout.ATTACHED):
-            if os.path.exists(writer.paths.path(name)):
-                os.unlink(writer.paths.path(name))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.writer.paths.path(name))
 
     def _tick(self, elapsed: float) -> bool:
         del elapsed
@@ -261,10 +273,11 @@ def run_program(words: Sequence[str], **settings: Any) -> Ending:
         **settings: Parameters of `Plan`: `experiments_directory`, `description`, `dirty`, ...
 
     Raises:
-        ProgramNotFoundError: There is no such program; nothing is recorded.
+        ProgramNotFoundError: The program or its script cannot be started; nothing is recorded.
         MeticulousError: Any error of `open_record`.
     """
     command = Command(words)
+    check_startable(command)
     plan = opening.Plan(
         parse_words(command.arguments),
         {},
@@ -272,9 +285,13 @@ def run_program(words: Sequence[str], **settings: Any) -> Ending:
         original_command=sys.orig_argv,
         main_script=command.main_file,
         resume_by="command",
+        spell=spelling.before_command(command.words),
         **settings,
     )
-    program = RecordedProgram(command, opening.open_record(plan))
+    record = opening.open_record(plan)
+    if record.place.is_found:
+        say(f"recording in {record.place.directory}, found above this folder")
+    program = RecordedProgram(command, record)
     program.start()
     return program.wait()
 

@@ -1,0 +1,84 @@
+"""The headings and cells of a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from meticulous.cli.wording import (
+    ABSENT,
+    age_text,
+    duration_text,
+    minute_text,
+    short_value,
+    value_text,
+    visible,
+)
+from meticulous.reader.flattening import MISSING
+from meticulous.reader.grouping import RUNS, is_numeric
+from meticulous.reader.table import ID
+
+_TITLES = {"start": "started", "end": "ended"}
+
+_NESTED = ("args", "summary", "metadata")
+
+_COUNTS = ("count",)
+
+
+def titles(names: Sequence[str]) -> list[str]:
+    """Return the heading of each column: its name, without its part where that is no loss."""
+    short = [_title(name) for name in names]
+    return [
+        visible(title if short.count(title) == 1 else name)
+        for name, title in zip(names, short, strict=True)
+    ]
+
+
+def cells(
+    name: str, values: Iterable[Any], *, full: bool = False, now: datetime | None = None
+) -> list[str]:
+    """Return the cells of a column, each on one line.
+
+    Args:
+        name: The column.
+        values: Its values.
+        full: Whether nothing is cut or rounded.
+        now: The present; with it, times tell how long ago they were.
+    """
+    return [_cell(name, value, full, now) for value in values]
+
+
+def is_right_aligned(name: str, values: Iterable[Any]) -> bool:
+    """Say whether a column is aligned to the right, as numbers are."""
+    present = [value for value in values if value is not MISSING and value is not None]
+    if name == ID:
+        return all(str(value).isdecimal() for value in present)
+    return name == "duration" or (bool(present) and all(map(is_numeric, present)))
+
+
+def _title(name: str) -> str:
+    part, dot, rest = name.partition(".")
+    return rest if dot and part in _NESTED else _TITLES.get(name, name)
+
+
+def _cell(name: str, value: Any, full: bool, now: datetime | None) -> str:
+    if value is MISSING or (value in ("", []) and name in ("description", "tags", "problems")):
+        return ABSENT
+    if isinstance(value, datetime):
+        text = minute_text(value)
+        return f"{text}, {age_text(value, now)}" if now else text
+    if isinstance(value, list) and name in ("tags", "problems"):
+        return visible(("; " if name == "problems" else ", ").join(map(str, value)))
+    if isinstance(value, str) and name in (ID, "status", "program", "directory", "description"):
+        return visible(value)
+    if name == RUNS:
+        return str(value)
+    if _is_duration(name) and is_numeric(value):
+        return duration_text(value)
+    return value_text(value) if full else short_value(value)
+
+
+def _is_duration(name: str) -> bool:
+    first, _, statistic = name.partition(".")
+    return first == "duration" and statistic not in _COUNTS

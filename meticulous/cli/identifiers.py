@@ -1,0 +1,131 @@
+"""How commands are told which experiments are meant: their arguments and the option --directory."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any] | click.Command)
+
+_COUNTING_BACK = re.compile("-[0-9]+")
+_VERBATIM = "meticulous.verbatim"
+
+
+class CountsBackwards(click.Command):
+    """A command whose arguments may be -1, -2 and so on, which are no options.
+
+    Its identifiers must be of the type `ID`, which refuses what looks like a mistyped option.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Leave unknown options among the arguments, where `ID` looks at them."""
+        ctx.ignore_unknown_options = True
+        if "--" in args:
+            ctx.meta[_VERBATIM] = frozenset(args[args.index("--") + 1 :])
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # Where one argument too many is an option that does not exist, that is the mistake.
+            for word in given[: given.index("--")] if "--" in given else given:
+                name = word.partition("=")[0]
+                if name.startswith("--") and name not in _options(self, ctx):
+                    raise _no_such_option(name, ctx) from error
+            raise
+
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    _TextType = click.ParamType[str]
+else:
+    _TextType = click.ParamType
+
+
+class _Identifier(_TextType):
+    """The word with which a person names experiments; see `meticulous.reader.ids`."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse options that do not exist."""
+        word = str(value)
+        is_verbatim = ctx is not None and word in ctx.meta.get(_VERBATIM, ())
+        if ctx is None or is_verbatim or not word.startswith("-") or word == "-":
+            return word
+        if _COUNTING_BACK.fullmatch(word):
+            return word
+        raise _no_such_option(word, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the ids that begin as typed."""
+        from meticulous.cli.completion import complete_ids
+
+        return complete_ids(ctx, param, incomplete)
+
+
+def _options(command: click.Command, ctx: click.Context) -> list[str]:
+    names = [
+        name for known in command.get_params(ctx) for name in (*known.opts, *known.secondary_opts)
+    ]
+    return [name for name in names if name.startswith("-")]
+
+
+def _no_such_option(word: str, ctx: click.Context) -> click.NoSuchOption:
+    possible = difflib.get_close_matches(word, _options(ctx.command, ctx))
+    return click.NoSuchOption(word, possibilities=possible or None, ctx=ctx)
+
+
+ID = _Identifier()
+"""The type of an argument that names experiments."""
+
+
+def directory_option(command: Decorated) -> Decorated:
+    """Give a command the option --directory, passed on as `directory: str | None`."""
+    add = click.option(
+        "--directory",
+        metavar="DIR",
+        help="The experiments directory.  [default: the nearest `experiments`, here or above]",
+    )
+    return add(command)
+
+
+def id_argument(
+    name: str = "experiment_id", metavar: str = "ID"
+) -> Callable[[Decorated], Decorated]:
+    """Return the decorator that gives a command one identifier, passed on as `name: str`."""
+    return click.argument(name, metavar=metavar, type=ID)
+
+
+def ids_argument(
+    name: str = "ids", metavar: str = "ID...", required: bool = True
+) -> Callable[[Decorated], Decorated]:
+    """Return the decorator for several identifiers, passed on as `name: tuple[str, ...]`."""
+    return click.argument(name, metavar=metavar, type=ID, nargs=-1, required=required)
+
+
+def folders_of(words: tuple[str, ...], directory: str | None) -> list[str]:
+    """Return the folders that the identifiers name, each once, in their order.
+
+    Raises:
+        ExperimentNotFoundError: One names none.
+        ExperimentsDirectoryError: There is no experiments directory, or it cannot be read.
+    """
+    from meticulous.reader import locate
+    from meticulous.reader.ids import resolve_folders
+
+    return resolve_folders(words, None if directory is None else locate(directory))
+
+
+def folder_of(word: str, directory: str | None) -> str:
+    """Return the one folder that an identifier names; see `folders_of`."""
+    from meticulous.reader import locate
+    from meticulous.reader.ids import resolve_folder
+
+    return resolve_folder(word, None if directory is None else locate(directory))

@@ -1,0 +1,132 @@
+"""Which columns of which rows are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meticulous.reader.argument_columns import args_columns
+from meticulous.reader.columns import find_columns, resolve
+from meticulous.reader.flattening import MISSING
+from meticulous.reader.grouping import USUAL, group, is_numeric
+from meticulous.reader.ordering import sorted_rows
+from meticulous.reader.program import PROGRAM
+from meticulous.reader.table import ID, Table
+
+_FACTS = ("status", "start", "duration")
+_ALL_FACTS = ("status", "start", "end", "duration", PROGRAM)
+_REMARKS = ("description", "tags", "problems")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown.
+
+    Attributes:
+        columns: One value a row under each name, in the order in which they are shown.
+        is_usual: Whether they are those that a list shows unless it is told otherwise, which may
+            be folded together where there is no room.
+    """
+
+    columns: dict[str, list[Any]]
+    is_usual: bool = False
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def ordered(self, keys: Sequence[str]) -> View:
+        """Return it with the rows in another order; see `sorted_rows`."""
+        return self.take(sorted_rows(self.columns, keys))
+
+    def take(self, rows: Sequence[int]) -> View:
+        """Return it with some of its rows."""
+        columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
+        return View(columns, self.is_usual)
+
+
+def everything(table: Table) -> dict[str, list[Any]]:
+    """Return all columns of a table, the ids first."""
+    return {ID: list(table.ids), **table.columns}
+
+
+def usual_view(table: Table, args: str, *, is_data: bool) -> View:
+    """Return the columns of a list that was told nothing about them.
+
+    Args:
+        table: The rows.
+        args: Which arguments: see `args_columns`.
+        is_data: Whether programs will read it, so that columns do not come and go.
+    """
+    names = [*(_ALL_FACTS if is_data else _FACTS)]
+    if not is_data and len(set(map(str, table.columns[PROGRAM]))) > 1:
+        names.append(PROGRAM)
+    names += [name for name in args_columns(table, args) if _is_held(table.columns[name])]
+    names += [
+        name
+        for name, values in table.columns.items()
+        if name.startswith("summary.") and _is_held(values)
+    ]
+    names += [name for name in _REMARKS if is_data or any(table.columns[name])]
+    columns = {ID: list(table.ids), **{name: table.columns[name] for name in names}}
+    return View(columns, is_usual=True)
+
+
+def chosen_view(table: Table, patterns: Sequence[str], args: Sequence[str] = ()) -> View:
+    """Return the columns that patterns choose; the ids come first unless they are among them.
+
+    Raises:
+        UnknownColumnError: A pattern chooses nothing.
+    """
+    columns = everything(table)
+    names = [*find_columns(patterns, list(columns)), *args]
+    if ID not in names:
+        names.insert(0, ID)
+    return View({name: columns[name] for name in names})
+
+
+def grouped_view(
+    table: Table, by: Sequence[str], patterns: Sequence[str], statistics: Sequence[str]
+) -> View:
+    """Return one row for each group, with statistics of numbers.
+
+    Args:
+        table: The rows.
+        by: The columns whose values make a group.
+        patterns: The columns of which statistics are computed; by default those of the summary,
+            and the duration.
+        statistics: Which; the usual ones by default.
+
+    Raises:
+        UnknownColumnError: A column is unknown, or could be several.
+    """
+    columns = everything(table)
+    names = list(dict.fromkeys(resolve(name, columns) for name in by))
+    numbers = find_columns(patterns, list(columns)) if patterns else _numbers(columns)
+    wanted = [name for name in numbers if name not in names]
+    return View(group(columns, names, wanted, statistics or USUAL))
+
+
+def _is_held(values: Sequence[Any]) -> bool:
+    """Say whether any row has a value: the table may be a part of a larger one."""
+    return any(value is not MISSING for value in values)
+
+
+def _numbers(columns: Mapping[str, list[Any]]) -> list[str]:
+    results = [
+        name
+        for name, values in columns.items()
+        if name.startswith("summary.") and any(map(is_numeric, values))
+    ]
+    return [*results, "duration"]
+
+
+def is_blank(view: View) -> bool:
+    """Say whether nothing at all could be read of any row."""
+    if not len(view) or not all(view.columns.get("problems", [False])):
+        return False
+    facts = [name for name in view.columns if name not in (ID, "status", "problems")]
+    statuses = view.columns.get("status", [])
+    return all(status == "UNKNOWN" for status in statuses) and all(
+        value in (MISSING, None, "", []) for name in facts for value in view.columns[name]
+    )

@@ -1,0 +1,115 @@
+"""Files in the user's cache directory: each is whole and of this version, or it is not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from meticulous.folder.writing import write_atomically
+
+VERSION = 1
+"""Of everything that is kept; a file of another version is passed over and written anew."""
+
+_MAGIC = b"meticulous cache\n"
+
+
+def load(directory: str, kind: str) -> tuple[dict[str, Any], list[memoryview]] | None:
+    """Return what was kept about an experiments directory: the header and the blocks of bytes.
+
+    None when there is nothing, or nothing that can be used: it cannot be read, is damaged, or was
+    written by another version or about another directory.
+
+    Args:
+        directory: The experiments directory.
+        kind: What is kept.
+    """
+    path = _path(directory, kind)
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        header, blocks = _opened(data)
+    except (OSError, ValueError, TypeError, KeyError, MemoryError):
+        return None
+    return (header, blocks) if header.get("about") == _about(directory) else None
+
+
+def save(
+    directory: str, kind: str, header: dict[str, Any], blocks: Sequence[bytes | memoryview]
+) -> None:
+    """Keep something about an experiments directory; when that is not possible, do nothing.
+
+    Args:
+        directory: The experiments directory.
+        kind: What is kept; it replaces what was kept under this word before.
+        header: JSON values.
+        blocks: Blocks of bytes.
+    """
+    path = _path(directory, kind)
+    if path is None:
+        return
+    sizes = [len(block) for block in blocks]
+    try:
+        head = orjson.dumps({**header, "about": _about(directory), "sizes": sizes})
+        body = b"".join([len(head).to_bytes(8, "little"), head, *blocks])
+        data = b"".join([_MAGIC, zlib.crc32(body).to_bytes(4, "little"), body])
+        # Others need not know what was run here.
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        write_atomically(path, data)
+    except (OSError, TypeError, ValueError, MemoryError):
+        return
+
+
+def join_names(names: Iterable[str]) -> bytes:
+    """Return names of files as one block; any name can be kept, also an undecodable one."""
+    return "\0".join(names).encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def split_names(block: memoryview) -> list[str]:
+    """Return the names that `join_names` joined."""
+    text = str(block, sys.getfilesystemencoding(), "surrogateescape")
+    return text.split("\0") if text else []
+
+
+def _opened(data: bytes) -> tuple[dict[str, Any], list[memoryview]]:
+    view = memoryview(data)
+    start = len(_MAGIC)
+    body = view[start + 4 :]
+    if data[:start] != _MAGIC or zlib.crc32(body) != int.from_bytes(
+        view[start : start + 4], "little"
+    ):
+        raise ValueError("the file is damaged")
+    length = int.from_bytes(body[:8], "little")
+    header = orjson.loads(body[8 : 8 + length])
+    blocks = []
+    position = 8 + length
+    for size in header["sizes"]:
+        blocks.append(body[position : position + size])
+        position += size
+    return header, blocks
+
+
+def _about(directory: str) -> list[Any]:
+    """Return what must be the same for something kept to be of use."""
+    real = os.path.realpath(directory)
+    # A name may hold bytes that no JSON text can.
+    return [VERSION, sys.byteorder, os.fsencode(real).hex()]
+
+
+def _path(directory: str, kind: str) -> str | None:
+    """Return where something about a directory is kept; None when there is no place for it."""
+    with contextlib.suppress(Exception):  # without a home directory it may raise anything
+        from platformdirs import user_cache_dir
+
+        place = user_cache_dir("meticulous")
+        real = os.path.realpath(directory)
+        if os.path.isabs(place):
+            return os.path.join(place, f"{zlib.crc32(os.fsencode(real)):08x}.{kind}")
+    return None

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meticulous.reader.flattening import MISSING
+from meticulous.reader.frame import aggregate, matching, to_frame, to_multiindex_frame
+from meticulous.reader.table import Table
+
+NAN = float("nan")
+
+scalars = (
+    st.none()
+    | st.just(MISSING)
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=3)
+    | st.sampled_from(["x", "y", "\ud800", "NaN"])
+)
+anything = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.text(max_size=2), scalars)
+uniform = st.sampled_from(
+    [st.booleans(), st.integers(-(2**65), 2**65), st.floats(), st.sampled_from("xyz"), st.text()]
+).flatmap(lambda kind: st.lists(kind | st.none() | st.just(MISSING), max_size=9))
+columns = st.lists(anything, max_size=9) | uniform
+times = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-11, minutes=-30))]))
+
+
+def frame_of(**columns: list[Any]) -> pd.DataFrame:
+    count = len(next(iter(columns.values())))
+    return to_frame(Table([str(number) for number in range(1, count + 1)], columns))
+
+
+def is_same(stored: Any, given: Any) -> bool:
+    """Whether a value of a DataFrame is the one that was given to it."""
+    if given is None or given is MISSING or (isinstance(given, float) and math.isnan(given)):
+        return stored is None or stored is pd.NA or stored is pd.NaT or stored != stored
+    if isinstance(given, list | dict):
+        return repr(stored) == repr(given)
+    return bool(stored == given) and isinstance(stored, bool) == isinstance(given, bool)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 2], "Int64"),
+        ([1, None], "Int64"),
+        ([1, MISSING], "Int64"),
+        ([1.5, 2.5], "float64"),
+        ([1, 2.5], "float64"),
+        ([1.5, MISSING], "float64"),
+        ([True, False], "boolean"),
+        ([True, None], "boolean"),
+        (["a", "a", "b", "b"], "category"),
+        (["a", "b", "c", "d"], "object"),
+        ([1, "a"], "object"),
+        ([1, True], "object"),
+        ([2**63, 1], "object"),
+        ([2**53 + 1, 0.5], "object"),
+        ([[1], [2]], "object"),
+        ([None, None], "object"),
+        ([MISSING, MISSING], "object"),
+        ([], "object"),
+    ],
+)
+def test_columns_have_the_narrowest_type_that_holds_every_value(values: list[Any], dtype: str):
+    assert str(frame_of(x=values)["x"].dtype) == dtype
+
+
+@given(columns)
+def test_every_value_comes_back_whatever_it_is(values: list[Any]):
+    stored = frame_of(x=values)["x"]
+    assert len(stored) == len(values)
+    assert all(is_same(a, b) for a, b in zip(stored, values, strict=True))
+
+
+@given(st.lists(times | st.just(MISSING), max_size=5))
+def test_times_come_back_in_utc(moments: list[Any]):
+    stored = frame_of(start=moments)["start"]
+    assert str(stored.dtype).startswith("datetime64[")
+    assert all(is_same(a, b) for a, b in zip(stored, moments, strict=True))
+
+
+def test_times_and_durations_have_types_of_their_own():
+    frame = frame_of(
+        status=["SUCCESS", "LOST"],
+        start=[datetime(2026, 1, 1, tzinfo=UTC), MISSING],
+        end=[MISSING, MISSING],
+        duration=[1.5, MISSING],
+    )
+    assert [str(dtype) for dtype in frame.dtypes] == [
+        "category",
+        "datetime64[ns, UTC]",
+        "datetime64[ns, UTC]",
+        "timedelta64[ns]",
+    ]
+    assert frame["duration"].iloc[0] == pd.Timedelta(seconds=1.5)
+    assert frame.index.name == "id"
+
+
+@given(st.lists(st.floats() | st.just(MISSING), max_size=5))
+def test_durations_never_raise(seconds: list[Any]):
+    for stored, given_ in zip(frame_of(duration=seconds)["duration"], seconds, strict=True):
+        if given_ is not MISSING and abs(given_) < 1e9:
+            assert abs(stored.total_seconds() - given_) < 1e-6
+
+
+def test_ids_may_be_any_text():
+    frame = to_frame(Table(["ünï", "a b", "\udcff"], {"x": [1, 2, 3]}))
+    assert frame.index.tolist() == ["ünï", "a b", "\udcff"]
+
+
+def test_rows_match_an_expression():
+    frame = frame_of(
+        **{"args.lr": [0.1, 0.2, MISSING], "status": ["A", "B", "A"], "n": [1, None, 3]}
+    )
+    assert matching(frame, "`args.lr` < 0.15") == [True, False, False]
+    assert matching(frame, "status == 'A' and n > 1") == [False, False, True]
+    assert matching(frame, "1 < 2") == [True, True, True]
+
+
+@pytest.mark.parametrize("expression", ["n + 1", "status", "1 + 1", "'x'"])
+def test_an_expression_must_be_true_or_false(expression: str):
+    frame = frame_of(n=[1, 2], status=["A", "B"])
+    with pytest.raises(TypeError, match="true"):
+        matching(frame, expression)
+
+
+def test_groups_have_statistics_and_counts():
+    frame = frame_of(
+        opt=["sgd", "adam", "sgd", MISSING], loss=[1.0, 2.0, 3.0, MISSING], tags=[[], [], [], []]
+    )
+    result = aggregate(frame, ["opt"])
+    assert result["opt"].tolist()[:2] == ["sgd", "adam"]
+    assert result["runs"].tolist() == [2, 1, 1]
+    assert result["loss.mean"].tolist()[:2] == [2.0, 2.0]
+    assert result["loss.min"].tolist()[:2] == [1.0, 2.0]
+    assert result["loss.count"].tolist() == [2, 1, 0]
+    assert result["loss.std"].iloc[0] == pytest.approx(2**0.5)
+    assert "tags.mean" not in result
+
+
+def test_groups_may_be_of_several_columns_lists_and_the_id():
+    frame = frame_of(tags=[["a"], ["a"], ["b"]], on=[True, 1, True], n=[1, 2, 3])
+    assert aggregate(frame, ["tags"])["runs"].tolist() == [2, 1]
+    assert aggregate(frame, ["tags", "on"])["runs"].tolist() == [1, 1, 1]
+    assert aggregate(frame, ["id"])["id"].tolist() == ["1", "2", "3"]
+    assert aggregate(frame, [])["runs"].tolist() == [3]
+
+
+def test_only_the_statistics_and_columns_that_are_asked_for():
+    result = aggregate(frame_of(k=[1, 1], x=[1, 2], y=[3, 4]), ["k"], ["y"], ["max"])
+    assert list(result.columns) == ["k", "runs", "y.max"]
+    with pytest.raises(KeyError):
+        aggregate(frame_of(k=[1]), ["nothing"])
+
+
+def test_no_rows_give_no_groups():
+    assert len(aggregate(frame_of(k=[], x=[]), ["k"])) == 0
+
+
+def test_the_historic_frame_has_levels_of_columns():
+    frame = to_multiindex_frame(
+        [
+            {
+                "expid": "1",
+                "status": "SUCCESS",
+                "args": {"lr": 0.1},
+                "summary": {"loss": {"val": 1}},
+            },
+            {"expid": "2", "status": "ERROR", "args": {"lr": 0.2}},
+        ]
+    )
+    assert frame.index.tolist() == ["1", "2"]
+    assert frame.index.name == "expid"
+    assert frame["", "args", "lr"].tolist() == [0.1, 0.2]
+    assert frame["", "", "status"].tolist() == ["SUCCESS", "ERROR"]
+    assert frame["summary", "loss", "val"].iloc[0] == 1
+    assert to_multiindex_frame([]).empty
