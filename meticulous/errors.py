@@ -56,7 +56,7 @@ class MismatchedCommitException(MeticulousError, ValueError):
 
 
 class ExperimentRunningError(MeticulousError, RuntimeError):
-    """An experiment that is still running was to be resumed."""
+    """An experiment that is still running was to be resumed or removed."""
 
 
 class InvalidExperimentIdError(MeticulousError, ValueError):

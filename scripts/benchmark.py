@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure what this package costs: `scripts/benchmark.py recording`.
+"""Measure what this package costs: `scripts/benchmark.py recording` or `reading`.
 
 Every figure compares two things in one run, in turns, so that it means the same on a fast machine
 and on a slow one. The exit code is 0 when everything could be measured, whatever the figures are.
@@ -25,7 +25,10 @@ from benchmarks.places import NotAvailableError
 from benchmarks.process import MeasurementError
 from benchmarks.table import markdown
 
-SUITES = {"recording": "what recording a run costs"}
+SUITES = {
+    "reading": "what listing and reading many experiments costs",
+    "recording": "what recording a run costs",
+}
 """Each is a module of `benchmarks` with a function `measure(options, scratch, say)`."""
 
 

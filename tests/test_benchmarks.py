@@ -159,6 +159,18 @@ def test_the_recording_suite_measures_everything_and_writes_json(tmp_path):
     assert "| start + end of a script" in done.stdout
 
 
+def test_the_reading_suite_measures_everything(tmp_path):
+    answer = tmp_path / "answer.json"
+    words = [SCRIPT, "reading", "--quick", "--python", sys.executable, "--json", answer]
+
+    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(answer.read_text())["rows"]}
+    assert {row["target"] for row in rows.values()} >= {1, 2, 2.5, 0.1}
+    assert all(row["figure"] is not None for row in rows.values())
+
+
 def test_a_suite_that_cannot_measure_says_why_and_fails(tmp_path):
     done = subprocess.run(
         [sys.executable, SCRIPT, "recording", "--quick", "--python", shutil.which("false")],

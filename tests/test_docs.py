@@ -55,6 +55,7 @@ from meticulous.recorder.secrets import gate as secrets
 
 ROOT = Path(__file__).parent.parent
 RECORDING = ROOT / "docs" / "recording.md"
+READING = ROOT / "docs" / "reading.md"
 FILES = ROOT / "docs" / "files.md"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CHANGELOG.md"]
 
@@ -259,7 +260,7 @@ def test_every_link_leads_somewhere(document):
 
 
 def test_every_section_is_in_the_table_of_contents():
-    for document in (RECORDING, FILES):
+    for document in (RECORDING, READING, FILES):
         text = document.read_text()
         wanted = [line for line in text.splitlines() if line.startswith("## ")]
         listed = re.findall(r"^- \[([^\]]+)\]\(#", text, re.MULTILINE)
@@ -330,25 +331,31 @@ class TestRecordingGuide:
             assert f'`"{choice}"`' in headings(RECORDING)["the-constructor"]
 
     def test_every_error_and_what_it_is_besides(self):
-        table = {row[0].strip("`"): row[1].strip("`") for row in rows(RECORDING, "what-is-refused")}
+        described = rows(RECORDING, "what-is-refused") + rows(READING, "when-something-is-broken")
+        table = {row[0].strip("`"): row[1].strip("`") for row in described}
         classes = dict(inspect.getmembers(errors, inspect.isclass))
         assert set(table) == set(classes)
         for name, builtin in table.items():
             assert issubclass(classes[name], getattr(builtins, builtin)), name
         assert list(table)[:4] == [name for name in table if hasattr(meticulous, name)]
 
-    @pytest.mark.parametrize("name", COMMANDS)
-    def test_every_option_of_a_command(self, name):
-        assert f"`meticulous {name} " in RECORDING.read_text()
-        command = group.get_command(click.Context(group), name)
+    def test_every_option_of_run(self):
+        command = group.get_command(click.Context(group), "run")
         assert command is not None
         opts = {opt for parameter in command.params for opt in parameter.opts}
         expected = {opt for opt in opts if opt.startswith("--")}
-        assert options(RECORDING, f"options-of-meticulous-{name}") == expected
+        assert options(RECORDING, "options-of-meticulous-run") == expected
+
+    @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"])
+    def test_every_other_command_is_in_the_guide_to_reading(self, name):
+        assert re.search(rf"(`|\$ |\()meticulous {name}\b", READING.read_text())
+
+    def test_the_usual_length_of_the_list(self):
+        assert f"shows the last {USUAL_COUNT}" in READING.read_text()
 
     def test_every_environment_variable(self):
         sources = [path.read_text() for path in (ROOT / "meticulous").rglob("*.py")]
-        used = {name for text in sources for name in re.findall(r"METICULOUS_[A-Z]+", text)}
+        used = {name for text in sources for name in re.findall(r"_?METICULOUS_[A-Z]+", text)}
         assert names(RECORDING, "environment-variables") == used
 
     @pytest.mark.parametrize(
@@ -361,7 +368,6 @@ class TestRecordingGuide:
             f"at least {secrets.SHORTEST} characters",
             f"`{secrets.VARIABLE}`",
             f"within {surroundings.FRESH_SECONDS:g} s",
-            f"only the last {USUAL_COUNT}",
         ],
     )
     def test_figures_are_those_of_the_code(self, phrase):
@@ -495,12 +501,13 @@ class TestFilesGuide:
         }
         patterns = {".NAME.PID.N.tmp", ".request.PID"}
         documented = names(FILES, "an-experiment-folder")
-        assert documented - patterns == (constants - {layout.NUMBERS}) | records.names
+        beside = {layout.NUMBERS, layout.TRASH}
+        assert documented - patterns == (constants - beside) | records.names
         assert documented >= patterns
 
     def test_every_file_beside_the_folders(self, records):
         assert (
-            names(FILES, "the-experiments-directory")
+            names(FILES, "the-experiments-directory") - {layout.TRASH}
             >= records.beside
             == {
                 layout.IGNORE,

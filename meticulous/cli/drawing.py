@@ -93,8 +93,8 @@ def make_plot(
         remarks.append(f"{count_text(skipped, 'value')} left out: no finite number.")
     if left_out:
         remarks.append(
-            f"{count_text(left_out, 'value')} left out: a logarithmic axis has no place for "
-            "zero and less."
+            f"{count_text(left_out, 'value')} left out, for which the axes have no place: zero and "
+            "less on a logarithmic one, and what is larger than 1e300."
         )
     label = "seconds since the start" if x == "time" else x
     return Plot([*panels.values()], visible(label), log_x, log_y, remarks)

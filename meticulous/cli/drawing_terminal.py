@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from meticulous.cli.drawing import Line, Panel, Plot
 from meticulous.cli.wording import visible
@@ -20,6 +20,50 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 20, 8
 _USUAL_HEIGHT = 20
 
 _PLAIN = str.maketrans("─│┌┐└┘├┤┬┴┼", "-|+++++++++")
+
+
+class _Part(NamedTuple):
+    """A part of a line between two gaps; on logarithmic axes of the logarithms."""
+
+    number: int
+    x: list[float]
+    y: list[float]
+    is_band: bool
+
+
+class _Scale(NamedTuple):
+    """An axis from `low` to `high`, which plotext is given as one from 0 to 1.
+
+    It stumbles over numbers that are very large, or very close to each other.
+    """
+
+    low: float
+    high: float
+    is_log: bool
+
+    @classmethod
+    def around(cls, values: list[float], is_log: bool) -> _Scale:
+        """Return the axis on which some values just have room."""
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        if low == high:
+            around = 0.5 if is_log else abs(low) * 0.1 or 1.0
+            low, high = low - around, high + around
+        return cls(low, high, is_log)
+
+    def place(self, value: float) -> float:
+        """Return where a value belongs, between 0 and 1."""
+        length = self.high / 2 - self.low / 2  # half of it, which no float is too small for
+        return (value / 2 - self.low / 2) / length if length > 0 else 0.0
+
+    def label(self, ruler: Any, count: int) -> None:
+        """Put ticks at round numbers, which plotext does not."""
+        low, high = self.low, self.high
+        if self.is_log:
+            low, high = 10.0**low, 10.0**high
+        places = round_places(low, high, max(2, count), self.is_log)
+        shown = [math.log10(place) for place in places] if self.is_log else places
+        ruler.lim(0.0, 1.0)
+        ruler.ticks([self.place(value) for value in shown], [f"{place:.6g}" for place in places])
 
 
 def draw(
@@ -81,20 +125,22 @@ def _draw_panel(
     plotext.terminal.limit(False, False)
     figure.theme("simple")
     figure.plot_size(*size)
-    drawn: list[tuple[list[float], list[float]]] = []
+    parts: list[_Part] = []
     for line in panel.lines:
         curve = thin(line.curve, size[0], plot.log_x)
-        if curve.deviation is not None:
-            for edge in (curve.low, curve.high):
-                points = _placed(curve.x, edge, plot)
-                drawn += _draw_line(plotext, line, points, has_colours, is_band=True)
-        drawn += _draw_line(plotext, line, _placed(curve.x, curve.y, plot), has_colours)
+        for edge in () if curve.deviation is None else (curve.low, curve.high):
+            parts += _parts(line, curve.x, edge, plot, is_band=True)
+        parts += _parts(line, curve.x, curve.y, plot)
+    x = _Scale.around([value for part in parts for value in part.x], plot.log_x)
+    y = _Scale.around([value for part in parts for value in part.y], plot.log_y)
+    for part in parts:
+        _draw_part(plotext, part, x, y, has_colours)
     title = visible(panel.metric)
     figure.title(title if len(title) <= size[0] else f"{title[: size[0] - 3]}...")
     if is_last:
         figure.label(plot.x_label)
-    _label_axis(figure.ruler("x"), [x for xs, _ in drawn for x in xs], plot.log_x, size[0] // 12)
-    _label_axis(figure.ruler("y"), [y for _, ys in drawn for y in ys], plot.log_y, size[1] // 4)
+    x.label(figure.ruler("x"), size[0] // 12)
+    y.label(figure.ruler("y"), size[1] // 4)
     text = str(figure.build())
     figure.clear()
     if not has_colours:
@@ -102,49 +148,26 @@ def _draw_panel(
     return [line.rstrip() for line in text.rstrip("\n").split("\n")]
 
 
-def _placed(x: list[float], y: list[float], plot: Plot) -> tuple[list[float], list[float]]:
-    """Return logarithms for logarithmic axes; those of plotext ignore ticks of one's own."""
-    return (
-        [math.log10(value) for value in x] if plot.log_x else x,
-        [math.log10(v) if v > 0 else math.nan for v in y] if plot.log_y else y,
-    )
+def _parts(
+    line: Line, x: list[float], y: list[float], plot: Plot, is_band: bool = False
+) -> list[_Part]:
+    # Plotext ignores ticks of one's own on its logarithmic axes; so these are not used.
+    if plot.log_x:
+        x = [math.log10(value) for value in x]
+    if plot.log_y:
+        y = [math.log10(value) if value > 0 else math.nan for value in y]
+    return [_Part(line.number, part, values, is_band) for part, values in runs_of_points(x, y)]
 
 
-def _draw_line(
-    plotext: Any,
-    line: Line,
-    points: tuple[list[float], list[float]],
-    has_colours: bool,
-    is_band: bool = False,
-) -> list[tuple[list[float], list[float]]]:
-    """Draw the parts of a line and return them."""
-    parts = runs_of_points(*points)
-    for x, y in parts:
-        if has_colours:
-            colour = COLOURS[line.number % len(COLOURS)]
-            marker = plotext.marker("·" if is_band else "braille", colour)
-        else:
-            marker = plotext.marker("." if is_band else MARKS[line.number % len(MARKS)])
-        signal = plotext.figure.signal(x, y, marker=marker)
-        plotext.figure.draw(signal if is_band else signal.lines())
-    return parts
-
-
-def _label_axis(ruler: Any, values: list[float], is_log: bool, count: int) -> None:
-    """Put ticks at round numbers, which plotext does not."""
-    if not values:
-        return
-    low, high = min(values), max(values)
-    if low == high:
-        around = 0.5 if is_log else abs(low) * 0.1 or 1.0
-        low, high = low - around, high + around
-    ruler.lim(low, high)
-    if is_log:
-        places = round_places(10.0**low, 10.0**high, max(2, count), is_log)
-        positions = [math.log10(place) for place in places]
+def _draw_part(plotext: Any, part: _Part, x: _Scale, y: _Scale, has_colours: bool) -> None:
+    if has_colours:
+        colour = COLOURS[part.number % len(COLOURS)]
+        marker = plotext.marker("·" if part.is_band else "braille", colour)
     else:
-        places = positions = round_places(low, high, max(2, count), is_log)
-    ruler.ticks(positions, [format(place, ".6g") for place in places])
+        marker = plotext.marker("." if part.is_band else MARKS[part.number % len(MARKS)])
+    places = ([x.place(value) for value in part.x], [y.place(value) for value in part.y])
+    signal = plotext.figure.signal(*places, marker=marker)
+    plotext.figure.draw(signal if part.is_band else signal.lines())
 
 
 def round_places(low: float, high: float, count: int, is_log: bool) -> list[float]:

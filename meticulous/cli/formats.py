@@ -13,12 +13,6 @@ from meticulous.cli.view import View
 from meticulous.errors import ExportError, InvalidOptionError
 from meticulous.folder.encoding import encode_document, encode_line
 
-FORMATS = ("table", "csv", "tsv", "json", "jsonl", "markdown", "latex", "html")
-"""What --format takes."""
-
-FOR_PEOPLE = ("table", "markdown", "latex", "html")
-"""The formats whose columns and cells are chosen for people; the others hold values exactly."""
-
 EXTENSIONS = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -72,7 +66,7 @@ def encode(content: Content, name: str, *, is_page: bool = False) -> bytes:
 
     Args:
         content: What.
-        name: One of `FORMATS` but table, or of the values of `EXTENSIONS`.
+        name: One of the formats of `--format` but table, or of the values of `EXTENSIONS`.
         is_page: Whether HTML becomes a page of its own, not a part of one.
 
     Raises:

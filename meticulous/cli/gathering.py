@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meticulous.cli.choosing import Chosen, is_choosing, narrowed
-from meticulous.cli.formats import FOR_PEOPLE
+from meticulous.cli.list_options import FOR_PEOPLE
 from meticulous.cli.view import View, chosen_view, everything, grouped_view, usual_view
 from meticulous.cli.wording import count_text
 from meticulous.reader import Record, by_start

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 
@@ -80,6 +79,8 @@ class LazyGroup(click.Group):
 def _unknown(word: str) -> str:
     if _names_experiment(word):
         return f"{word!r} is no command. `meticulous show {word}` shows the experiment {word}."
+    import difflib
+
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     return (

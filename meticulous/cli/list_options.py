@@ -18,9 +18,14 @@ _USUAL_SECONDS = 2.0
 
 _FORMATS = ("table", "csv", "tsv", "json", "jsonl", "markdown", "latex", "html")
 
+FOR_PEOPLE = ("table", "markdown", "latex", "html")
+"""The formats whose columns and cells are chosen for people; the others hold values exactly."""
+
 _STATISTICS = ("mean", "std", "min", "max", "count", "median", "sum")
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     _WordsType = click.ParamType[tuple[str, ...]]
 else:
     _WordsType = click.ParamType
@@ -58,6 +63,15 @@ class _Words(_WordsType):
             one_of = f" Choose from {', '.join(self.known)}." if self.known else ""
             self.fail(f"{what} is not known here.{one_of}", param, ctx)
         return words
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the columns, or the known words, that begin as the last word typed."""
+        from meticulous.cli.completion import complete_columns, completing
+
+        complete = completing(lambda _: self.known) if self.known else complete_columns
+        return complete(ctx, param, incomplete)
 
 
 def _option(

@@ -1,4 +1,4 @@
-"""Lay out a list: as a table, folded or as short blocks where there is no room, as plain lines."""
+"""Lay out a list on a terminal: as a table, folded or as short blocks where there is no room."""
 
 from __future__ import annotations
 
@@ -7,21 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import click
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from meticulous.cli import cells
-from meticulous.cli.grid import (
-    LEAST_ROOM,
-    Column,
-    as_lines,
-    as_table,
-    fitting,
-    room,
-    status_text,
-)
+from meticulous.cli.grid import as_table, fitting, room, status_text
+from meticulous.cli.plain_table import LEAST_ROOM, Column, make_columns, part_of
 from meticulous.cli.view import View
 from meticulous.cli.wording import ABSENT, count_text, short_value, value_text, visible
 from meticulous.reader.flattening import MISSING
@@ -31,8 +21,6 @@ _ENOUGH = 12
 """Values that are shown of one experiment where they do not have columns of their own."""
 
 _FACTS = (ID, "status", "start", "duration")
-_FLEXIBLE = ("description", "tags", "problems")
-_STYLES = {ID: "bold", "description": "dim", "tags": "dim", "problems": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +53,6 @@ class Picture:
     remark: str = ""
 
 
-def print_lines(view: View) -> None:
-    """Print for a pipe: every column, nothing cut, no colours."""
-    for line in as_lines(_columns(view, list(view.columns), full=True)):
-        click.echo(line)
-
-
 def print_picture(console: Console, picture: Picture) -> None:
     """Print on a terminal."""
     if picture.width > console.width:
@@ -84,7 +66,7 @@ def draw(view: View, layout: Layout) -> Picture:
     """Lay out a view, of at least one row, for a terminal."""
     if view.is_usual and not layout.is_wide:
         return _draw_usual(view, layout)
-    columns = _columns(view, list(view.columns), full=layout.is_full)
+    columns = make_columns(view, list(view.columns), full=layout.is_full)
     count = fitting(columns, layout.width)
     if count == len(columns):
         return Picture(as_table(columns), layout.width)
@@ -118,7 +100,7 @@ def _draw_usual(view: View, layout: Layout) -> Picture:
         columns, remark = _usual_columns(view, layout, present, fold_args, fold_summary)
         if room(columns) <= layout.width:
             return Picture(as_table(columns), layout.width, remark)
-    facts = _columns(view, [name for name in _FACTS if name in view.columns], layout.is_full)
+    facts = make_columns(view, [name for name in _FACTS if name in view.columns], layout.is_full)
     details, remark = _details(view, layout)
     if room(facts) + 2 + LEAST_ROOM <= layout.width:
         return Picture(as_table(facts, details), layout.width, remark)
@@ -131,35 +113,19 @@ def _usual_columns(
     groups = {"args": fold_args, "summary": fold_summary}
     columns: list[Column] = []
     remark = ""
-    spread = [name for name in view.columns if not groups.get(_part(name), False)]
-    by_name = dict(zip(spread, _columns(view, spread, layout.is_full, now), strict=True))
+    spread = [name for name in view.columns if not groups.get(part_of(name), False)]
+    by_name = dict(zip(spread, make_columns(view, spread, layout.is_full, now), strict=True))
     for name in view.columns:
-        part = _part(name)
+        part = part_of(name)
         if name in by_name:
             columns.append(by_name[name])
         elif groups.pop(part, False):
-            names = [name for name in view.columns if _part(name) == part]
+            names = [name for name in view.columns if part_of(name) == part]
             texts, left_out = _folded(view, names, layout)
             remark = remark or left_out
             style = "cyan" if part == "args" else ""
             columns.append(Column(part, texts, style=style, flexible=True))
     return columns, remark
-
-
-def _columns(
-    view: View, names: Sequence[str], full: bool, now: datetime | None = None
-) -> list[Column]:
-    return [
-        Column(
-            title,
-            cells.cells(name, view.columns[name], full=full, now=now),
-            style=_STYLES.get(name, "cyan" if _part(name) == "args" else ""),
-            right=cells.is_right_aligned(name, view.columns[name]),
-            flexible=name in _FLEXIBLE,
-            is_status=name == "status",
-        )
-        for name, title in zip(names, cells.titles(names), strict=True)
-    ]
 
 
 def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str], str]:
@@ -180,7 +146,7 @@ def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str]
     if not most:
         return rows, ""
     return rows, (
-        f"Not all of {_part(names[0])} is shown; --wide or --no-truncate shows all, --columns what "
+        f"Not all of {part_of(names[0])} is shown; --wide or --no-truncate shows all, --columns what "
         "you choose."
     )
 
@@ -196,14 +162,14 @@ def _details(view: View, layout: Layout) -> tuple[list[Text], str]:
     remark = ""
     lines: list[list[Text]] = [[] for _ in range(len(view))]
     for part, style in (("args", "cyan"), ("summary", "")):
-        names = [name for name in view.columns if _part(name) == part]
+        names = [name for name in view.columns if part_of(name) == part]
         if names:
             texts, left_out = _folded(view, names, layout)
             remark = remark or left_out
             for row, text in zip(lines, texts, strict=True):
                 row += [Text(text, style)] if text != ABSENT else []
-    rest = [name for name in view.columns if not _part(name) and name not in _FACTS]
-    for column in _columns(view, rest, full=True):
+    rest = [name for name in view.columns if not part_of(name) and name not in _FACTS]
+    for column in make_columns(view, rest, full=True):
         for row, text in zip(lines, column.cells, strict=True):
             shown = f"[{text}]" if column.title == "tags" else text
             row += [Text(shown, column.style)] if text != ABSENT else []
@@ -211,6 +177,8 @@ def _details(view: View, layout: Layout) -> tuple[list[Text], str]:
 
 
 def _blocks(facts: Sequence[Column], details: Sequence[Text]) -> RenderableType:
+    from rich.padding import Padding
+
     parts: list[RenderableType] = []
     for number, detail in enumerate(details):
         title = Text(facts[0].cells[number], "bold", overflow="fold")
@@ -237,9 +205,3 @@ def _entries(columns: Sequence[Column], number: int) -> Iterator[Text]:
         text = column.cells[number]
         shown = status_text(text) if column.is_status else Text(text, column.style)
         yield Text.assemble((column.title, "dim"), " ", shown, overflow="fold")
-
-
-def _part(name: str) -> str:
-    """Return "args" or "summary" for the columns of these, "" for every other."""
-    part, dot, _ = name.partition(".")
-    return part if dot and part in ("args", "summary") else ""

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from meticulous.cli.aligning import aligned as aligned
 from meticulous.folder import status
 from meticulous.folder.encoding import encode_document
 
@@ -60,22 +61,6 @@ def print_remark(console: Console, text: str) -> None:
         console.print(Text(f"\n{text}", style="dim"))
     else:
         click.echo(text, err=True)
-
-
-def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterable[str]:
-    """Yield the rows as lines of aligned columns.
-
-    Args:
-        rows: The cells, each row as long as the first.
-        right: For each column, whether it is aligned to the right.
-    """
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = []
-        for cell, width, is_right in zip(row, widths, right, strict=True):
-            space = " " * (width - cell_len(cell))
-            cells.append(space + cell if is_right else cell + space)
-        yield "  ".join(cells).rstrip()
 
 
 def print_sheet(console: Console, sections: Iterable[Sequence[Line]]) -> None:

@@ -104,9 +104,9 @@ def choose(removed: Iterable[Removed], words: Iterable[str]) -> list[Removed]:
 
     Args:
         removed: What is in the trash, the latest last.
-        words: Each is an id, a range of numbers such as "3-9" or, open, "3-", several of these separated by
-            commas, or "-1" for what was removed last, "-2" for what was removed before. Of several
-            with one id the latest is meant.
+        words: Each is an id, a range of numbers such as "3-9" or, open, "3-", several of these
+            separated by commas, or "-1" for what was removed last, "-2" for what was removed
+            before. Of several with one id the latest is meant.
 
     Raises:
         ExperimentNotFoundError: There is nothing of that name in the trash.

@@ -15,6 +15,9 @@ from meticulous.reader.kept import Unpacked
 from meticulous.reader.packing import Packed, pack
 
 
+_SIMPLE = {"float", "int", "choice"}
+
+
 @dataclass(frozen=True, slots=True)
 class Array:
     """The values of a column.
@@ -45,7 +48,7 @@ def array_of(columns: LazyColumns, name: str) -> Array | None:
         return None
     packed = [_packed(piece) for piece in pieces]
     kinds = {values.kind for values in packed if values is not None}
-    if None in packed or len(kinds) != 1 or "json" in kinds:
+    if None in packed or len(kinds) != 1 or not kinds <= _SIMPLE:
         return None
     parts = [(piece, values) for piece, values in zip(pieces, packed, strict=True) if values]
     if kinds != {"choice"}:

@@ -218,11 +218,12 @@ def _add_facts(columns: LazyColumns, gathered: Gathered, sources: Sequence[_Sour
     def problems() -> list[Any]:
         return [[] if value is MISSING else value for value in plain("problems")]
 
+    prefix = os.path.join(gathered.directory, "")
     makers: dict[str, Callable[[], list[Any]]] = {
         "start": partial(_moments, gathered, sources, "start"),
         "end": partial(_moments, gathered, sources, "end"),
         "duration": duration,
-        "directory": lambda: [os.path.join(gathered.directory, name) for name in gathered.ids],
+        "directory": lambda: [prefix + name for name in gathered.ids],
         "problems": problems,
     }
     for name in FACTS:

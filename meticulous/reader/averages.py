@@ -68,8 +68,10 @@ def _window(values: Sequence[float], length: int) -> list[float]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    # Each is divided first, for the sum of large numbers may be more than a float can hold.
-    return math.fsum(value / len(values) for value in values)
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # the sum is more than a float can hold, and the mean is not
+        return math.fsum(value / len(values) for value in values)
 
 
 def group_curves(

@@ -12,6 +12,9 @@ from meticulous.errors import UnknownColumnError
 from meticulous.reader.metrics import STEP, TIME, MetricsLog, choose_names, read_metrics
 from meticulous.reader.record import Record
 
+LARGEST = 1e300
+"""Larger numbers are not drawn: libraries fail where a length is more than a float can hold."""
+
 _SEARCHED = 200
 """Experiments with metrics that are looked at, from the latest, to find one with a given metric."""
 
@@ -180,17 +183,27 @@ def as_float(value: Any) -> float:
 
 
 def for_axes(curve: Curve, log_x: bool, log_y: bool) -> tuple[Curve, int]:
-    """Return what of a curve can be drawn, and how many values cannot, on a logarithmic axis."""
-    left_out = 0
+    """Return what of a curve has a place on the axes, and how many values have none.
+
+    A logarithmic axis has none for zero and less, and no axis for what is larger than 1e300.
+    """
+
+    def fits(value: float, is_log: bool) -> bool:
+        return abs(value) <= LARGEST and not (is_log and value <= 0)
+
     y = list(curve.y)
+    kept = []
+    left_out = 0
     for number, (place, value) in enumerate(zip(curve.x, curve.y, strict=True)):
-        if (log_x and place <= 0) or (log_y and value <= 0):
+        has_place = fits(place, log_x)
+        if has_place:
+            kept.append(number)
+        if not math.isnan(value) and not (has_place and fits(value, log_y)):
             y[number] = math.nan
             left_out += 1
-    if not left_out:
-        return curve, 0
-    kept = [number for number, place in enumerate(curve.x) if not log_x or place > 0]
-    return _taken(replace(curve, y=y), kept), left_out
+    if left_out or len(kept) < len(y):
+        curve = _taken(replace(curve, y=y), kept)
+    return curve, left_out
 
 
 def thin(curve: Curve, count: int, log_x: bool = False) -> Curve:

@@ -237,7 +237,8 @@ class Experiments:
 
     def _warn_of(self, experiment_id: str, error: Exception) -> str:
         """Tell once that the reader of somebody else failed, and return how."""
-        said = f"{getattr(self.reader, '__name__', self.reader)} cannot read it: {type(error).__name__}: {error}"
+        name = getattr(self.reader, "__name__", self.reader)
+        said = f"{name} cannot read it: {type(error).__name__}: {error}"
         if not self._warned:
             self._warned.append(experiment_id)
             warnings.warn(

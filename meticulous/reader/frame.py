@@ -13,6 +13,7 @@ import pandas as pd
 from meticulous.reader.arrays import Array, array_of
 from meticulous.reader.assembling import LazyColumns
 from meticulous.reader.flattening import MISSING, flatten
+from meticulous.reader.gathering import uncollected
 from meticulous.reader.table import ID, Table
 
 TIMES = ("start", "end")
@@ -45,9 +46,10 @@ def to_frame(table: Table) -> pd.DataFrame:
         table: The table; it is not changed.
     """
     index = _index(table.ids, ID)
-    columns = {
-        name: _series(table.columns, index, partial(_column, name)) for name in table.columns
-    }
+    with uncollected():
+        columns = {
+            name: _series(table.columns, index, partial(_column, name)) for name in table.columns
+        }
     return pd.DataFrame(columns, index=index, copy=False)
 
 

@@ -6,8 +6,7 @@ import contextlib
 import gc
 import os
 import time
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from meticulous.folder import status
@@ -15,7 +14,8 @@ from meticulous.reader import kept as keeping
 from meticulous.reader.collection import is_record, list_folders, position_of
 from meticulous.reader.kept import STAMP, Kept
 from meticulous.reader.record import Record, read_record
-from meticulous.reader.sound import ABSENT, FILES, Sound, read_sound, stamp_of
+from meticulous.reader.sound import FILES, Sound, read_sound
+from meticulous.reader.stamps import read_stamps
 
 _PATIENCE = 256
 """So many changed experiments, and a 64th of those kept, are read anew rather than kept."""
@@ -110,35 +110,13 @@ def _read(gathered: Gathered, name: str, number: int) -> bool:
 
 def _holding(directory: str, kept: Kept) -> list[bool] | None:
     """Say of each experiment that is kept whether its files are unchanged; None if all are."""
-    stamps = read_stamps(directory, kept.names)
+    stamps = read_stamps(directory, kept.names, FILES)
     if stamps == kept.stamps:
         return None
     return [
         stamps[first : first + STAMP] == kept.stamps[first : first + STAMP]
         for first in range(0, len(stamps), STAMP)
     ]
-
-
-def read_stamps(directory: str, names: Sequence[str]) -> array[int]:
-    """Return the stamps of the files of many folders, `STAMP` numbers each."""
-    numbers: array[int] = array("q")
-    add = numbers.extend
-    stat = os.stat
-    suffixes = [os.sep + name for name in FILES]
-    try:
-        place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return array("q", ABSENT * (len(names) * len(FILES)))
-    try:
-        for name in names:
-            for suffix in suffixes:
-                try:
-                    add(stamp_of(stat(name + suffix, dir_fd=place)))
-                except OSError:
-                    add(ABSENT)
-    finally:
-        os.close(place)
-    return numbers
 
 
 def _keep(gathered: Gathered, started: int) -> None:

@@ -1,7 +1,8 @@
 """The experiments that were started last, found without reading all of them.
 
-For each folder its start and its stamp are kept in the user's cache directory. The experiments that
-are returned are read from their folders each time; what is kept only says which these are.
+The start of each, and the stamp of the metadata.json that tells it, are kept in the user's cache
+directory. The experiments that are returned are read from their folders each time; what is kept
+only says which these are.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from meticulous.reader.record import Record, read_record
 from meticulous.reader.sound import FRESH, UnusualError, moment
 
 CHECKED = 2000
-"""Folders started last whose stamps are always compared; those of the others only when the
+"""Experiments started last whose stamps are always compared; those of the others only when the
 experiments directory has changed, as it does when an experiment starts, resumes or goes away."""
 
 _KIND = "latest"
 
 _UNTRUSTED = 0
-"""The stamp of a folder that has to be looked into each time."""
+"""The stamp of an experiment whose start has to be read each time."""
 
 _FEW = 1000
 """So many experiments are put in their places one by one; more are sorted together."""
@@ -44,7 +45,7 @@ class _Starts:
     Attributes:
         names: The names of the folders.
         starts: For each its start in seconds since the epoch, as `start_of` tells it.
-        stamps: For each what changes with its folder.
+        stamps: For each what changes with its metadata.json.
         others: Names of folders that were no experiments.
         stamp: What changes with the experiments directory.
         changed: Whether this differs from what is kept.
@@ -89,8 +90,8 @@ class _Starts:
 def read_latest(directory: str | os.PathLike[str], count: int) -> tuple[list[Record], int]:
     """Read the experiments that were started last, the latest last, and count all.
 
-    They are those that come last in `by_start(find_records(directory))`. Only a new start that
-    somebody writes into the metadata.json of an old experiment may go unnoticed.
+    They are those that come last in `by_start(find_records(directory))`. Only when somebody writes
+    a later start into the metadata.json of an old experiment that goes unnoticed for a while.
 
     Args:
         directory: The experiments directory.
@@ -135,7 +136,7 @@ def _untrusted(stamps: array[int], end: int) -> Iterator[int]:
 
 
 def _stamp(name: str, place: int | None = None) -> tuple[int, int]:
-    """Return what changes with a folder, and when it last did in nanoseconds since the epoch."""
+    """Return what changes with a file, and when it last did in nanoseconds since the epoch."""
     try:
         found = os.stat(name, dir_fd=place)
     except OSError:
@@ -158,23 +159,24 @@ def _refresh(
     Args:
         directory: The experiments directory.
         starts: What was known.
-        rows: Which of them are compared with their folders.
+        rows: Which of them are compared with their files.
         added: Folders of which nothing is known.
         now: The present, in nanoseconds since the epoch.
     """
     stale: set[int] = set()
     entries: list[_Entry] = []
+    suffix = os.sep + layout.METADATA
     place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for row in rows:
             name, known = starts.names[row], starts.stamps[row]
-            stamp, newest = _stamp(name, place)
+            stamp, newest = _stamp(name + suffix, place)
             if stamp == known != _UNTRUSTED:
                 continue
             entry = _entry(directory, name, _trusted(stamp, newest, now), now)
             if entry is None:
                 stale.add(row)
-                if stamp != _UNTRUSTED:
+                if os.path.isdir(os.path.join(directory, name)):
                     starts.others.append(name)
             elif entry[0] != starts.starts[row]:
                 stale.add(row)
@@ -183,7 +185,7 @@ def _refresh(
                 starts.stamps[row] = entry[2]
                 starts.changed = True
         for name in added:
-            stamp, newest = _stamp(name, place)
+            stamp, newest = _stamp(name + suffix, place)
             entry = _entry(directory, name, _trusted(stamp, newest, now), now)
             if entry is None:
                 starts.others.append(name)

@@ -10,10 +10,13 @@ from typing import Any, Literal
 
 import orjson
 
-Kind = Literal["float", "int", "choice", "json"]
+Kind = Literal["float", "int", "choice", "list", "object", "json"]
 
 MOST_CHOICES = 2**16
 """Different values that a column of choices may have: what two bytes can number."""
+
+MOST_PLACES = 64
+"""Values in a list or object that are packed place by place; longer ones are written as JSON."""
 
 _CODES = {"float": "d", "int": "q"}
 
@@ -27,10 +30,12 @@ class Packed:
 
     Attributes:
         kind: `float` and `int` are numbers of 8 bytes each; `choice` numbers of 2 bytes, each the
-            place in `choices`; `json` one JSON list.
+            place in `choices`; `list` and `object` lists of one length and objects with the same
+            keys, packed place by place; `json` one JSON list.
         count: How many values there are.
-        data: The numbers or the list.
-        choices: A JSON list; empty unless the kind is `choice`.
+        data: The numbers, the packed places or the list.
+        choices: A JSON list of the different values; of the keys and of how each place is packed;
+            otherwise empty.
     """
 
     kind: Kind
@@ -43,6 +48,8 @@ class Packed:
         if self.kind == "json":
             found: list[Any] = orjson.loads(self.data)
             return found
+        if self.kind in ("list", "object"):
+            return self._containers()
         if self.kind != "choice":
             return self.numbers().tolist()
         choices: list[Any] = orjson.loads(self.choices)
@@ -52,6 +59,20 @@ class Packed:
         if len(choices) == 1:
             return choices * self.count
         return list(map(choices.__getitem__, self.numbers()))
+
+    def _containers(self) -> list[Any]:
+        keys, entries = orjson.loads(self.choices)
+        places = []
+        rest = memoryview(self.data)
+        for kind, length, choices in entries:
+            end = length + choices
+            packed = Packed(kind, self.count, rest[:length], rest[length:end])
+            places.append(packed.values())
+            rest = rest[end:]
+        rows = zip(*places, strict=True)
+        if self.kind == "list":
+            return list(map(list, rows))
+        return [dict(zip(keys, row, strict=True)) for row in rows]
 
     def numbers(self) -> array[Any]:
         """Return the numbers of 8 bytes, or the places in `choices`."""
@@ -81,8 +102,26 @@ def pack(values: Sequence[Any]) -> Packed:
     if kinds <= _SIMPLE:
         return _choice(values, orjson.dumps) or Packed("json", count, orjson.dumps(values))
     texts = [orjson.dumps(value) for value in values]
-    packed = _choice(texts, lambda found: b"[%b]" % b",".join(found))
+    packed = _choice(texts, lambda found: b"[%b]" % b",".join(found)) or _places(values, kinds)
     return packed or Packed("json", count, b"[%b]" % b",".join(texts))
+
+
+def _places(values: Sequence[Any], kinds: set[type]) -> Packed | None:
+    """Return lists of one length, or objects with the same keys, packed place by place."""
+    keys = None
+    if kinds == {list} and len(set(map(len, values))) == 1:
+        columns = zip(*values, strict=True)
+    elif kinds == {dict} and len(set(map(tuple, values))) == 1:
+        keys = list(values[0])
+        columns = zip(*[value.values() for value in values], strict=True)
+    else:
+        return None
+    if not 0 < len(values[0]) <= MOST_PLACES:
+        return None
+    places = [pack(column) for column in columns]
+    entries = [[place.kind, len(place.data), len(place.choices)] for place in places]
+    data = b"".join(part for place in places for part in (place.data, place.choices))
+    return Packed("object" if keys else "list", len(values), data, orjson.dumps([keys, entries]))
 
 
 def _choice(values: Sequence[Any], dumps: Any) -> Packed | None:

@@ -14,6 +14,7 @@ from meticulous.folder.allocation import is_number
 from meticulous.reader.flattening import MISSING
 from meticulous.reader.moments import parse_moment, parse_span
 from meticulous.reader.table import ID, Table
+from meticulous.reader.wording import visible
 
 _TIMES = ("start", "end")
 
@@ -98,7 +99,7 @@ class _Rewriter:
         text = ast.unparse(node)
         for name, column in reversed([*self.columns.items()]):
             text = text.replace(name, column)
-        return f"`{text if len(text) < 60 else text[:57] + '...'}`"
+        return f"`{visible(text if len(text) < 60 else text[:57] + '...')}`"
 
     def condition(self, node: ast.expr, negated: bool = False) -> ast.expr:
         """Return what is true or false of an experiment.
@@ -120,10 +121,9 @@ class _Rewriter:
             ]
             joint = ast.Or() if negated else ast.And()
             return parts[0] if len(parts) == 1 else ast.BoolOp(joint, parts)
-        if isinstance(node, ast.Call):
-            return self._guarded(
-                lambda: self._call(node), negated, is_answer=_is_about_absence(node)
-            )
+        if isinstance(node, ast.Call) and _method_of(node) in _ANSWERS:
+            is_answer = _method_of(node) in _ABSENCE
+            return self._guarded(lambda: self._call(node), negated, is_answer=is_answer)
         if isinstance(node, ast.Name):
             # Of a flag, not of a number: pandas would take a number for a position.
             return self._guarded(lambda: _is_true(self._column(node)), negated)

@@ -15,6 +15,7 @@ import orjson
 from meticulous.folder import layout, status
 from meticulous.folder.encoding import decode_document, revive_numbers
 from meticulous.reader.record import Record, as_text, as_texts, duration_between, from_epoch
+from meticulous.reader.stamps import ABSENT, stamp_of
 
 FILES = (
     layout.STATUS,
@@ -27,9 +28,6 @@ FILES = (
 
 FRESH = 2_000_000_000
 """Nanoseconds for which a file may change once more without a trace in its times."""
-
-ABSENT = (-1, -1)
-"""The stamp of a file that is not there."""
 
 LOCAL = "local"
 """Stands for a time that is known only together with the time zone of the reader."""
@@ -45,8 +43,6 @@ _LONG_INTEGER = re.compile(rb"(?<![0-9.])[0-9]{19}")
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-
-Stamp = tuple[int, int]
 
 
 class Sound(NamedTuple):
@@ -70,7 +66,7 @@ class Sound(NamedTuple):
     default_args: dict[str, Any]
     summary: dict[str, Any]
     metadata: dict[str, Any]
-    stamps: tuple[Stamp, ...]
+    stamps: tuple[tuple[int, int], ...]
     newest: int
 
     def is_fresh(self, now: int) -> bool:
@@ -203,15 +199,6 @@ def moment(text: Any, offset: Any) -> datetime | None:
 
 class UnusualError(Exception):
     """A folder holds something that needs more care."""
-
-
-def stamp_of(found: os.stat_result) -> Stamp:
-    """Return what changes whenever a file does.
-
-    Nobody can set the time at which an inode last changed, but some file systems have none; the
-    sum of both times follows either.
-    """
-    return found.st_mtime_ns + found.st_ctime_ns, found.st_size
 
 
 def _content(path: str) -> tuple[bytes, os.stat_result]:

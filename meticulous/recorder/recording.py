@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 from meticulous.folder import allocation, layout, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
@@ -186,7 +187,16 @@ class Recording:
 
     def _output_is_whole(self) -> bool:
         self._tick(0.0)
-        return not any(stream.last_flush_fails for stream in self._streams if stream is not None)
+        if any(stream.last_flush_fails for stream in self._streams if stream is not None):
+            return False
+        try:
+            # The interpreter does the same as the last thing, and its exit code follows from it.
+            sys.stdout.flush()
+        except AttributeError:
+            return True
+        except (OSError, ValueError, RuntimeError):
+            return False
+        return True
 
     def _announce(self, message: str) -> None:
         # Not through sys.stderr: that would be kept as if the program had written it.
@@ -195,7 +205,7 @@ class Recording:
             announce(message)
 
     def _stream_failed(self, message: str) -> None:
-        self.writer.warn(message, message)
+        self.writer.warn(message, message, is_about_disk=True)
 
     def _thread_failed(self, summary: str, traceback: str) -> None:
         self._thread_failures.append(f"{summary}\n{traceback}")

@@ -65,6 +65,9 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
         _continue(writer, earlier, word, reason)
         writer.write_metadata()
         writer.write_status(status.REGISTERED)
+        # As when a folder is added: a reader's index then looks at all of them again.
+        with contextlib.suppress(OSError):
+            os.utime(os.path.dirname(writer.paths.directory))
 
 
 def _recorded_form(writer: RecordWriter, args: Any) -> Any:

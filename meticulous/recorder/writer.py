@@ -51,6 +51,7 @@ class RecordWriter:
         self.announce: Callable[[str], None] = announce
         """Shows a warning to the user."""
         self._announced: set[str] = set()
+        self._has_told_of_disk = False
         self._metrics = -1
         self._metrics_end = -1
         self._metrics_inode = -1
@@ -147,7 +148,8 @@ class RecordWriter:
         except OSError as error:
             # Opening the file again mends the line that was torn.
             self.close()
-            self.warn("the metrics", f"the metrics could not be written: {error}")
+            message = f"the metrics could not be written: {error}"
+            self.warn("the metrics", message, is_about_disk=True)
 
     def add_note(self, text: str) -> None:
         """Append a note with its time and author."""
@@ -169,16 +171,25 @@ class RecordWriter:
         try:
             yield
         except OSError as error:
-            self.warn(what, f"{what} could not be written: {error}")
+            self.warn(what, f"{what} could not be written: {error}", is_about_disk=True)
 
-    def warn(self, kind: str, message: str) -> None:
-        """Tell the user once for each kind of trouble, and keep the message in the record."""
+    def warn(self, kind: str, message: str, is_about_disk: bool = False) -> None:
+        """Tell the user once for each kind of trouble, and keep the message in the record.
+
+        Args:
+            kind: What the trouble is with.
+            message: What happened, on what, and what follows from it.
+            is_about_disk: Something cannot be written. A full disk meets everything in turn: only
+                the first is told, the others are kept in the record.
+        """
         if kind in self._announced:
             return
         self._announced.add(kind)
         message = self.gate.clean_text(message)
         self.metadata.setdefault("warnings", []).append(message)
-        self.announce(message)
+        if not (is_about_disk and self._has_told_of_disk):
+            self.announce(message)
+        self._has_told_of_disk |= is_about_disk
 
     def _write(self, name: str, value: Any) -> None:
         write_atomically(self.paths.path(name), encode_document(value))

@@ -39,6 +39,12 @@ class Extent:
     """Rounds of them."""
     memories: int
     """Readings of each peak of memory."""
+    experiments: int
+    """Experiments that are listed and read."""
+    many_experiments: int
+    """The same where it shall show that time does not grow with them."""
+    reads: int
+    """Rounds of reading the former; of the latter half as many."""
 
 
 FULL = Extent(
@@ -49,6 +55,9 @@ FULL = Extent(
     log_calls=10_000,
     logs=61,
     memories=5,
+    experiments=10_000,
+    many_experiments=100_000,
+    reads=9,
 )
 QUICK = Extent(
     starts=3,
@@ -58,6 +67,9 @@ QUICK = Extent(
     log_calls=1_000,
     logs=5,
     memories=1,
+    experiments=200,
+    many_experiments=600,
+    reads=2,
 )
 
 

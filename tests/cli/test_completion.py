@@ -109,6 +109,7 @@ def test_ids_of_another_directory_are_completed(bash, experiments, tmp_path):
 
 def test_columns_metrics_and_tags_are_completed(bash, experiments):
     assert bash("columns", "args.") == ["args.lr", "args.epochs", "args.wide"]
+    assert bash("list", "--columns", "status,args.w") == ["status,args.wide"]
     assert bash("plot", "") == ["loss", "val.acc"]
     assert bash("plot", "loss", "12") == ["12"]
     assert bash("plot", "loss", "--group-by", "args.w") == ["args.wide"]

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meticulous.folder.plain import plain
 from meticulous.reader.columnar import put_together, take_apart
 from meticulous.reader.flattening import MISSING, flatten
+from meticulous.reader.packing import pack
 
 keys = st.sampled_from(["a", "b", "a.b", "a.b#2", "", ".", "ü"]) | st.text(max_size=3)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -32,7 +34,7 @@ def leaves_of(value: object) -> list[object]:
     [
         ({}, {}),
         ({"lr": 0.1}, {"lr": 0.1}),
-        ({"model": {"width": 3, "act": {"name": "relu"}}}, {"model.width": 3, "model.act.name": "relu"}),
+        ({"model": {"width": 3, "act": {"f": 1}}}, {"model.width": 3, "model.act.f": 1}),
         ({"layers": [{"width": 1}]}, {"layers": [{"width": 1}]}),
         ({"model": {}}, {"model": {}}),
         ({"a.b": 1, "a": {"b": 2}}, {"a.b": 1, "a.b#2": 2}),
@@ -88,6 +90,20 @@ def test_objects_taken_apart_have_the_values_that_flattening_finds(rows):
     for number, row in enumerate(rows):
         own = [values[number] for values in found.values() if values[number] is not MISSING]
         assert sorted(map(repr, own)) == sorted(map(repr, flatten(row).values()))
+
+
+@given(st.lists(values, max_size=6) | st.lists(st.sampled_from([[1, "a"], [2, "b"], [3, "c"]])))
+def test_packed_values_are_unpacked_again(column):
+    column = [plain(value) for value in column]
+    assert repr(pack(column).values()) == repr(column)
+
+
+@given(st.lists(st.tuples(st.text(), st.floats(), st.booleans()), max_size=9))
+def test_lists_and_objects_of_one_shape_are_unpacked_again(rows):
+    lists = [[text, {"truth": truth}, len(text)] for text, _, truth in rows]
+    assert repr(pack(lists).values()) == repr(lists)
+    numbers = [number for _, number, _ in rows]
+    assert repr(pack(numbers).values()) == repr(numbers)
 
 
 def test_missing_stays_itself():

@@ -158,6 +158,21 @@ class TestGoneReader:
         assert codes[0] == codes[1] == 1
         assert made.status.startswith(("ERROR\nTraceback", "ERROR\nexit code 1"))
 
+    def test_a_python_program_under_run_ends_as_it_does_alone(self, program):
+        made = program(
+            "import threading\nwhile True: print('line'); threading.Event().wait(0.001)\n"
+        )
+        under_run = [sys.executable, "-m", "meticulous", "run", "--", sys.executable, "bare.py"]
+        process = made.start(words=under_run)
+        assert process.stdout is not None
+        os.read(process.stdout.fileno(), 5)
+        process.stdout.close()
+        process.stdout = None
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert b"BrokenPipeError" in errors
+        assert made.status.startswith("ERROR\n")
+
     def test_what_children_write_afterwards_is_kept(self, program):
         made = program(
             "import subprocess, sys\nsys.stdin.read()\n"
@@ -924,6 +939,19 @@ LATE = {
 
 class TestShutdown:
     """The interpreter ends, and things still write."""
+
+    @pytest.mark.parametrize("end", ["", "experiment.finish()\n"])
+    def test_what_the_c_library_still_holds_is_kept(self, program, end):
+        made = program(
+            "import ctypes\nlibrary = ctypes.CDLL(None)\nlibrary.printf(b'from C\\n')\n" + end
+        )
+        assert made.run().stdout == b"from C\n"
+        assert made.kept() == b"from C\n"
+
+    def test_a_stream_of_the_program_that_cannot_be_flushed_is_seen_in_the_exit_code(self, program):
+        made = program("import sys\nsys.stdout = open('/dev/full', 'w')\nprint('lost')\n")
+        assert made.run().returncode == 120
+        wait_until(lambda: made.status == "ERROR\nexit code 120\n")
 
     @pytest.mark.parametrize("name", LATE)
     def test_all_is_shown_and_what_came_before_the_end_of_the_run_is_kept(self, program, name):

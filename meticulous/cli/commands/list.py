@@ -107,7 +107,14 @@ def _list(place: str, options: dict[str, Any]) -> int:
 
 
 def _print_table(gathered: Gathered, options: dict[str, Any]) -> None:
-    from meticulous.cli.listing import Layout, draw, print_lines, print_picture
+    from meticulous.cli.plain_table import may_be_terminal, print_lines
+
+    if not may_be_terminal():
+        print_lines(gathered.view)
+        if gathered.remark:
+            click.echo(gathered.remark, err=True)
+        return
+    from meticulous.cli.listing import Layout, draw, print_picture
     from meticulous.cli.rendering import print_remark, terminal
 
     console = terminal()

@@ -68,7 +68,7 @@ def rm(
     for folder in folders:
         remove(folder)
     click.echo(
-        f"Moved {what} to the trash: {_names(folders)}. `meticulous restore ID` brings back.",
+        f"Moved {what} to the trash: {_names(folders)}. `meticulous restore ID` brings one back.",
         err=True,
     )
 

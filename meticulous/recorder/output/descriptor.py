@@ -23,8 +23,10 @@ from meticulous.folder.writing import (
     open_to_append,
     write_counting,
 )
+from meticulous.recorder.output.cstdio import flush_c_library
 from meticulous.recorder.output.forks import active, flush, structure, watch_forks
 from meticulous.recorder.output.mirror import Mirror
+from meticulous.recorder.output.room import is_nearly_full
 from meticulous.recorder.output.text import make_text, set_line_buffering
 from meticulous.recorder.output.watch import THREAD_NAME
 
@@ -46,9 +48,6 @@ _GRACE_SECONDS = 1.0
 
 _UNSHOWN_BYTES = 1 << 20
 """What is written at most before it is shown, so that a slow reader holds the program up."""
-
-_LEAST_ROOM = 1 << 20
-"""Bytes free on the disk, or a twentieth of a small one, below which no output is kept any more."""
 
 _LOOK_SECONDS = 0.25
 """Time between two looks at the room on the disk."""
@@ -190,9 +189,9 @@ class DescriptorStream:
             before = self._mirror.position
             try:
                 if self._gathering:
-                    flush(self._text)
-                    # Whoever prints while a pipe takes its time waits for our lock meanwhile.
-                    set_line_buffering(self._text, not self._mirror.is_file)
+                    # Whoever prints waits for our lock meanwhile: what is gathered stays small, and
+                    # we need not wait for the interpreter's after each system call.
+                    set_line_buffering(self._text, True)
                 if not self._write_pieces(may_wait):
                     self._mirror.catch_up(may_wait)
             finally:
@@ -225,6 +224,7 @@ class DescriptorStream:
         def may_wait_still() -> bool:
             return time.monotonic() < end_of_grace or may_wait()
 
+        flush_c_library()
         # The program may have put a stream of its own over ours, with a buffer of its own.
         for stream in (self._original, self._text, getattr(sys, self.name)):
             flush(stream)
@@ -427,10 +427,7 @@ class DescriptorStream:
         """Give up while there is room: children and C code do not look at what a write returns."""
         if self.state != "capturing" or not self._mirror.has_source:
             return
-        disk = os.fstatvfs(self._file)
-        free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
-        least = min(_LEAST_ROOM, disk.f_blocks * disk.f_frsize // 20)
-        if free * disk.f_frsize >= least:
+        if not is_nearly_full(self._file):
             return
         if self._lock.acquire(timeout=1.0):
             try:

@@ -13,7 +13,7 @@ import os
 import sys
 
 from meticulous.folder import layout
-from meticulous.recorder.program import attached
+from meticulous.recorder.program import attached, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def start(directory: str) -> None:
             attached.tell(directory)
 
     atexit.register(report)
+    release.listen()
     _describe(directory)
     terminals = os.environ.pop(layout.TERMINALS_VARIABLE, "").split(",")
     for name in ("stdout", "stderr"):

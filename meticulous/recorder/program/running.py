@@ -24,7 +24,9 @@ from meticulous.recorder.ending.outcome import (
 )
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.mirror import Mirror
+from meticulous.recorder.output.room import is_nearly_full
 from meticulous.recorder.output.watch import Watch
+from meticulous.recorder.program import release
 from meticulous.recorder.program.attached import introduce_recorder
 from meticulous.recorder.program.command import Command
 from meticulous.recorder.program.startable import check_startable
@@ -60,6 +62,7 @@ class RecordedProgram:
         self._mirrors: list[Mirror] = []
         self._handed_over: dict[str, Any] = {}
         self._saw_interrupt = False
+        self._has_released = False
         self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
 
     def start(self) -> None:
@@ -217,7 +220,19 @@ class RecordedProgram:
         busy = [mirror.catch_up() > 0 for mirror in self._mirrors]
         for mirror in self._mirrors:
             self._report(mirror)
+        self._look_at_room()
         return any(busy)
+
+    def _look_at_room(self) -> None:
+        if self._has_released or not is_nearly_full(self._files[0]):
+            return
+        self._has_released = True
+        asked = [release.ask(self.pid, descriptor) for descriptor in (1, 2)]
+        if all(asked):
+            for mirror in self._mirrors:
+                mirror.catch_up()
+            message = "the output is recorded no further, for the disk is nearly full"
+            self.writer.warn("the output", f"{message} ({self.writer.paths.directory})")
 
     def _report(self, mirror: Mirror) -> None:
         if mirror.was_truncated:
@@ -229,7 +244,8 @@ class RecordedProgram:
         if isinstance(mirror.failure, BrokenPipeError) and mirror.target is not None:
             # Who wrote to the closed pipe would have got this signal.
             mirror.target = None
-            os.kill(self.pid, signal.SIGPIPE)
+            if not release.ask(self.pid, self._mirrors.index(mirror) + 1):
+                os.kill(self.pid, signal.SIGPIPE)
 
     def _take_in(self) -> None:
         """Take in what the program hands over about itself."""

@@ -1,0 +1,98 @@
+"""Columns of text, printed as plain lines where no terminal is: without rich, which loads slowly."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+from rich.cells import cell_len
+
+from meticulous.cli import cells
+from meticulous.cli.aligning import aligned
+from meticulous.cli.view import View
+from meticulous.reader.table import ID
+
+LEAST_ROOM = 24
+"""Characters that a column of free text must at least have."""
+
+_FLEXIBLE = ("description", "tags", "problems")
+_STYLES = {ID: "bold", "description": "dim", "tags": "dim", "problems": "red"}
+_FORCING = ("FORCE_COLOR", "TTY_COMPATIBLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: Its heading.
+        cells: One for each row, on one line.
+        style: How rich shall print it.
+        right: Whether it is aligned to the right.
+        flexible: Whether its cells may be broken into several lines.
+        is_status: Whether its cells are statuses, which have their own colours.
+    """
+
+    title: str
+    cells: list[str]
+    style: str = ""
+    right: bool = False
+    flexible: bool = False
+    is_status: bool = False
+
+    @property
+    def width(self) -> int:
+        """The characters that its longest cell takes."""
+        return max(map(cell_len, (self.title, *self.cells)))
+
+    @property
+    def least_width(self) -> int:
+        """The characters it needs at least."""
+        return min(self.width, LEAST_ROOM) if self.flexible else self.width
+
+
+def may_be_terminal() -> bool:
+    """Say whether a person may look at the output; then rich knows better."""
+    return sys.stdout.isatty() or any(os.environ.get(name) for name in _FORCING)
+
+
+def print_lines(view: View) -> None:
+    """Print for a pipe: every column, nothing cut, no colours."""
+    for line in as_lines(make_columns(view, list(view.columns), full=True)):
+        click.echo(line)
+
+
+def make_columns(
+    view: View, names: Sequence[str], full: bool, now: datetime | None = None
+) -> list[Column]:
+    """Return columns of a view as text; see `cells.cells`."""
+    return [
+        Column(
+            title,
+            cells.cells(name, view.columns[name], full=full, now=now),
+            style=_STYLES.get(name, "cyan" if part_of(name) == "args" else ""),
+            right=cells.is_right_aligned(name, view.columns[name]),
+            flexible=name in _FLEXIBLE,
+            is_status=name == "status",
+        )
+        for name, title in zip(names, cells.titles(names), strict=True)
+    ]
+
+
+def as_lines(columns: Sequence[Column]) -> Iterable[str]:
+    """Yield the columns as lines of plain text, the headings first."""
+    rows = [
+        [column.title for column in columns],
+        *(list(row) for row in zip(*(column.cells for column in columns), strict=True)),
+    ]
+    return aligned(rows, [column.right for column in columns])
+
+
+def part_of(name: str) -> str:
+    """Return "args" or "summary" for the columns of these, "" for every other."""
+    part, dot, _ = name.partition(".")
+    return part if dot and part in ("args", "summary") else ""
