@@ -121,7 +121,7 @@ class Session:
 
     def settle(self) -> None:
         """Wait until the surroundings of all runs are described."""
-        for folder in self.directory.glob("experiments/*/"):
+        for folder in self.directory.glob("experiments/[!.]*/"):
             wait_until((folder / layout.ENVIRONMENT).exists)
 
     def write(self, name: str, text: str) -> None:
