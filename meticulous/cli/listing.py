@@ -146,8 +146,8 @@ def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str]
     if not most:
         return rows, ""
     return rows, (
-        f"Not all of {part_of(names[0])} is shown; --wide or --no-truncate shows all, --columns what "
-        "you choose."
+        f"Not all of {part_of(names[0])} is shown; --wide or --no-truncate shows all, --columns "
+        "what you choose."
     )
 
 

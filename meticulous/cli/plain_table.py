@@ -1,4 +1,4 @@
-"""Columns of text, printed as plain lines where no terminal is: without rich, which loads slowly."""
+"""Columns of text, printed as plain lines where no terminal is; without rich, which is slow."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from meticulous.reader.assembling import LazyColumns, Piece
 from meticulous.reader.kept import Unpacked
 from meticulous.reader.packing import Packed, pack
 
-
 _SIMPLE = {"float", "int", "choice"}
 
 

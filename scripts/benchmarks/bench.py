@@ -57,7 +57,7 @@ FULL = Extent(
     memories=5,
     experiments=10_000,
     many_experiments=100_000,
-    reads=9,
+    reads=7,
 )
 QUICK = Extent(
     starts=3,
