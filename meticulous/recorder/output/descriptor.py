@@ -15,8 +15,6 @@ import os
 import sys
 import threading
 import time
-from collections import deque
-from itertools import repeat
 
 from meticulous.folder.writing import (
     file_behind,
@@ -26,6 +24,7 @@ from meticulous.folder.writing import (
 from meticulous.recorder.output.cstdio import flush_c_library
 from meticulous.recorder.output.forks import active, flush, structure, watch_forks
 from meticulous.recorder.output.mirror import Mirror
+from meticulous.recorder.output.pieces import Pieces
 from meticulous.recorder.output.room import is_nearly_full
 from meticulous.recorder.output.text import make_text, set_line_buffering
 from meticulous.recorder.output.watch import THREAD_NAME
@@ -86,8 +85,8 @@ class DescriptorStream:
         self._trouble = ""
         self._since_look = 0.0
         self._told_closed = False
-        self._pieces: deque[bytes] = deque()
-        self._in_flight: tuple[list[bytes], list[int]] = ([], [])
+        self._pieces = Pieces()
+        self.hand_over = self._pieces.hand_over
         self._writes = 0
         self._written = 0
         self._gathering = False
@@ -291,16 +290,6 @@ class DescriptorStream:
             self.drain()
         return len(piece)
 
-    @property
-    def hand_over(self) -> Callable[[bytes], None]:
-        """A function that takes bytes to be written at the next `drain`.
-
-        It is not written in Python: while the text layer hands over what it has gathered, nothing
-        may print, neither a signal's handler nor another thread. CPython before 3.13 loses text
-        and makes some up if anything does (gh-119506).
-        """
-        return self._pieces.append
-
     def _write_unshown(self, data: ReadableBuffer) -> int:
         for stream in self._beside:
             stream._catch_up()
@@ -349,29 +338,11 @@ class DescriptorStream:
         Returns:
             Whether there was anything, and so everything in the file is shown as far as may be.
         """
-        is_any = False
-        # Again for what a signal's handler added meanwhile; other threads may add without end.
-        for _ in range(2):
-            pieces, written = self._in_flight
-            if not pieces:
-                if not self._pieces:
-                    break
-                # One step, so that a signal's handler that raises finds a piece here or there.
-                pieces.extend(map(deque.popleft, repeat(self._pieces, len(self._pieces))))
-            is_any = True
-            try:
-                self._write_together(pieces, written, may_wait)
-            except OSError:
-                self._in_flight = ([], [])
-                raise
-            self._in_flight = ([], [])
-        return is_any
+        return self._pieces.write(lambda view, written: self._write_view(view, written, may_wait))
 
-    def _write_together(
-        self, pieces: list[bytes], written: list[int], may_wait: Callable[[], bool] | None
+    def _write_view(
+        self, view: memoryview, written: list[int], may_wait: Callable[[], bool] | None
     ) -> None:
-        """Write pieces, of which a part may have been written before an interruption."""
-        view = memoryview(b"".join(pieces))
         self._written += len(view)
         # Our own descriptor: a run that another thread begins at this moment takes the other one.
         is_ours = self.state == "capturing" and self._is_ours
@@ -502,6 +473,5 @@ class DescriptorStream:
         self._lagging = self._gathering = False
         # The parent writes these.
         self._pieces.clear()
-        self._in_flight = ([], [])
         self._text.become_direct()
         set_line_buffering(self._text, True)

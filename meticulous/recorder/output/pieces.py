@@ -1,0 +1,68 @@
+"""Bytes on their way into a file, none of which is lost or doubled by an interruption."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import repeat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Pieces:
+    """Pieces of output that were handed over and wait to be written.
+
+    A signal's handler of the program may print, or raise, between any two steps in Python. So what
+    must not be torn apart is done in one call of C code, and how much of the pieces in flight has
+    been written is kept with them.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[bytes] = deque()
+        self._in_flight: tuple[list[bytes], list[int]] = ([], [])
+        self.hand_over = self._waiting.append
+        """Takes bytes to be written with the next call of `write`.
+
+        It is not written in Python: while the text layer hands over what it has gathered, nothing
+        may print, neither a signal's handler nor another thread. CPython before 3.13 loses text
+        and makes some up if anything does (gh-119506).
+        """
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._waiting.clear()
+        self._in_flight = ([], [])
+
+    def write(self, write: Callable[[memoryview, list[int]], None]) -> bool:
+        """Write everything that waits.
+
+        Args:
+            write: Writes bytes, and appends to the list how many it has written; it finds there
+                what was written of them before an interruption.
+
+        Returns:
+            Whether there was anything.
+
+        Raises:
+            OSError: From `write`; the bytes in flight are given up.
+        """
+        is_any = False
+        # Again for what a signal's handler added meanwhile; other threads may add without end.
+        for _ in range(2):
+            pieces, written = self._in_flight
+            if not pieces:
+                if not self._waiting:
+                    break
+                pieces.extend(map(deque.popleft, repeat(self._waiting, len(self._waiting))))
+            is_any = True
+            try:
+                write(memoryview(b"".join(pieces)), written)
+            except OSError:
+                self._in_flight = ([], [])
+                raise
+            self._in_flight = ([], [])
+        return is_any
