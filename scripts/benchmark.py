@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from benchmarks.bench import Options
 from benchmarks.places import NotAvailableError
 from benchmarks.process import MeasurementError
-from benchmarks.table import markdown
+from benchmarks.table import Row, markdown
 
 SUITES = {
     "reading": "what listing and reading many experiments costs",
@@ -71,15 +72,21 @@ def main() -> int:
         except (MeasurementError, NotAvailableError) as error:
             print(f"Could not measure: {error}", file=sys.stderr)
             return 1
+        _report(rows, given)
+        say("removing what was written")
+    return 0
+
+
+def _report(rows: Sequence[Row], given: argparse.Namespace) -> None:
+    """Print the table, and write it where that was asked for."""
     facts = _machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
     print()
-    print(markdown(rows))
+    print(markdown(rows), flush=True)
     if given.json:
         content = {"suite": given.suite, "quick": given.quick, "machine": facts}
         content["rows"] = [row.as_json() for row in rows]
         given.json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    return 0
 
 
 def _machine() -> dict[str, object]:

@@ -15,9 +15,9 @@ from meticulous.cli.wording import (
     value_text,
     visible,
 )
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.grouping import RUNS, is_numeric
-from meticulous.reader.table import ID
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.grouping import RUNS, is_numeric
+from meticulous.reader.table.table import ID
 
 _TITLES = {"start": "started", "end": "ended"}
 

@@ -14,8 +14,8 @@ from meticulous.cli.sections import SectionOption
 
 if TYPE_CHECKING:
     from meticulous.reader import Record
-    from meticulous.reader.selection import Candidates, Criterion
-    from meticulous.reader.table import Table
+    from meticulous.reader.choosing.selection import Candidates, Criterion
+    from meticulous.reader.table.table import Table
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -140,7 +140,7 @@ def narrowed(place: str, options: Mapping[str, Any], records: list[Record]) -> t
 def _narrowed(
     place: str, options: Mapping[str, Any], records: list[Record]
 ) -> tuple[Chosen, Candidates, list[int]]:
-    from meticulous.reader.selection import Candidates, narrow
+    from meticulous.reader.choosing.selection import Candidates, narrow
 
     candidates = Candidates(records)
     left = narrow(candidates, criteria(place, options, records))
@@ -159,7 +159,7 @@ def criteria(
     place: str, options: Mapping[str, Any], records: list[Record]
 ) -> list[tuple[str, Criterion]]:
     """Return what the options ask for, each with the words of the user; the cheap ones first."""
-    from meticulous.reader import selection
+    from meticulous.reader.choosing import selection
 
     now = datetime.now().astimezone()
     found: list[tuple[str, Criterion]] = []
@@ -196,7 +196,7 @@ def criteria(
 
 def _at_commit(revision: str, place: str, records: list[Record]) -> Callable[[Record], bool]:
     from meticulous.cli.commits import commits_meant
-    from meticulous.reader.selection import at_commits, commits_of
+    from meticulous.reader.choosing.selection import at_commits, commits_of
 
     recorded = (sha for record in records for sha in commits_of(record))
     return at_commits(commits_meant(revision, (place, os.getcwd()), recorded))

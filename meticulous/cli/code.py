@@ -9,10 +9,10 @@ from typing import Any
 
 from meticulous.errors import GitNotInstalledError, MeticulousError
 from meticulous.git import changes
-from meticulous.reader.comparison import SECTIONS, Comparison, code_of, compare
-from meticulous.reader.flattening import flatten
-from meticulous.reader.imports import Reached, follow_imports
+from meticulous.reader.comparing.comparison import SECTIONS, Comparison, code_of, compare
+from meticulous.reader.comparing.imports import Reached, follow_imports
 from meticulous.reader.record import Record
+from meticulous.reader.table.flattening import flatten
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

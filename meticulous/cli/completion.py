@@ -120,7 +120,7 @@ def _describe(folder: str) -> str | None:
 def complete_columns(ctx: click.Context) -> Iterator[str]:
     """Yield the names of the columns that the last experiments have."""
     from meticulous.reader.record import read_record
-    from meticulous.reader.table import make_table
+    from meticulous.reader.table.table import make_table
 
     yield "id"
     yield from make_table([read_record(folder) for folder in _last_folders(ctx)]).columns
@@ -160,7 +160,7 @@ def complete_metrics_and_ids(
 def _metrics(ctx: click.Context) -> Iterable[str]:
     from meticulous.folder.layout import METRICS
     from meticulous.reader.contents import read_contents
-    from meticulous.reader.flattening import flatten
+    from meticulous.reader.table.flattening import flatten
 
     found: dict[str, Any] = {}
     folders = [f for f in _last_folders(ctx) if os.path.exists(os.path.join(f, METRICS))]

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from meticulous.cli.rendering import Line
 from meticulous.cli.wording import count_text, visible
-from meticulous.reader.causes import Cause, Explanation
-from meticulous.reader.comparison import Comparison
-from meticulous.reader.comparison_display import blocks, change_text, heading
-from meticulous.reader.differences import Difference
-from meticulous.reader.flattening import MISSING
+from meticulous.reader.comparing.causes import Cause, Explanation
+from meticulous.reader.comparing.comparison import Comparison
+from meticulous.reader.comparing.differences import Difference
+from meticulous.reader.comparing.display import blocks, change_text, heading
 from meticulous.reader.record import Record
+from meticulous.reader.table.flattening import MISSING
 
 SHORT_PATCH = 40
 """Lines of a patch that are shown without being asked for."""

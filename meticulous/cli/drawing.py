@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from meticulous.cli.wording import count_text, pairs_text, visible
 from meticulous.reader import Record
-from meticulous.reader.curves import Curve, for_axes
+from meticulous.reader.series.curves import Curve, for_axes
 
 _LONGEST_LABEL = 60
 

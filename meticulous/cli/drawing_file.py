@@ -12,7 +12,7 @@ from meticulous.cli.drawing import Panel, Plot
 from meticulous.cli.wording import visible
 from meticulous.errors import ExportError, InvalidOptionError, MissingExtraError
 from meticulous.folder.writing import write_atomically
-from meticulous.reader.curves import thin
+from meticulous.reader.series.curves import thin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

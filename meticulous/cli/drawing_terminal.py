@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from meticulous.cli.drawing import Line, Panel, Plot
 from meticulous.cli.wording import visible
 from meticulous.errors import MissingExtraError
-from meticulous.reader.curves import runs_of_points, thin
+from meticulous.reader.series.curves import runs_of_points, thin
 
 COLOURS = ("blue+", "orange+", "green+", "magenta+", "cyan+", "red+", "gray+", "white")
 """Of the lines, in their order; then they begin anew."""

@@ -72,7 +72,7 @@ def encode(content: Content, name: str, *, is_page: bool = False) -> bytes:
     Raises:
         MissingExtraError: The format needs a package that is not installed.
     """
-    from meticulous.reader import data_formats
+    from meticulous.reader.table import data_formats
 
     columns = content.view.columns
     if name == "parquet":

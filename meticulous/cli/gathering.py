@@ -11,11 +11,11 @@ from meticulous.cli.list_options import FOR_PEOPLE
 from meticulous.cli.view import View, chosen_view, everything, grouped_view, usual_view
 from meticulous.cli.wording import count_text
 from meticulous.reader import Record, by_start
-from meticulous.reader.argument_columns import args_columns
 from meticulous.reader.index import read_latest, read_records
-from meticulous.reader.ordering import sorted_rows
 from meticulous.reader.program import add_programs, program_of
-from meticulous.reader.table import Table, make_table
+from meticulous.reader.table.argument_columns import args_columns
+from meticulous.reader.table.ordering import sorted_rows
+from meticulous.reader.table.table import Table, make_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Gathered:
         """Return one object for each row, for programs."""
         if self.records is not None and self.view.is_usual:
             return as_objects(self.records)
-        from meticulous.reader.data_formats import as_objects as flat_objects
+        from meticulous.reader.table.data_formats import as_objects as flat_objects
 
         return flat_objects(self.view.columns)
 

@@ -14,8 +14,8 @@ from meticulous.cli.grid import as_table, fitting, room, status_text
 from meticulous.cli.plain_table import LEAST_ROOM, Column, make_columns, part_of
 from meticulous.cli.view import View
 from meticulous.cli.wording import ABSENT, count_text, short_value, value_text, visible
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.table import ID
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import ID
 
 _ENOUGH = 12
 """Values that are shown of one experiment where they do not have columns of their own."""

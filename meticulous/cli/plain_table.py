@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from meticulous.cli import cells
 from meticulous.cli.aligning import aligned
 from meticulous.cli.view import View
-from meticulous.reader.table import ID
+from meticulous.reader.table.table import ID
 
 LEAST_ROOM = 24
 """Characters that a column of free text must at least have."""
@@ -57,7 +57,7 @@ class Column:
 
 def may_be_terminal() -> bool:
     """Say whether a person may look at the output; then rich knows better."""
-    return sys.stdout.isatty() or any(os.environ.get(name) for name in _FORCING)
+    return bool(sys.stdout and sys.stdout.isatty()) or any(os.environ.get(name) for name in _FORCING)
 
 
 def print_lines(view: View) -> None:

@@ -22,7 +22,7 @@ from meticulous.cli.wording import (
 )
 from meticulous.folder import layout, status
 from meticulous.reader import Contents, Record
-from meticulous.reader.surroundings import package_versions
+from meticulous.reader.comparing.surroundings import package_versions
 
 _REASON_LINES = 8
 """How much of a traceback is shown: its end, where the exception is."""

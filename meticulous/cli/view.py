@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from meticulous.reader.argument_columns import args_columns
-from meticulous.reader.columns import find_columns, resolve
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.grouping import USUAL, group, is_numeric
-from meticulous.reader.ordering import sorted_rows
 from meticulous.reader.program import PROGRAM
-from meticulous.reader.table import ID, Table
+from meticulous.reader.table.argument_columns import args_columns
+from meticulous.reader.table.columns import find_columns, resolve
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.grouping import USUAL, group, is_numeric
+from meticulous.reader.table.ordering import sorted_rows
+from meticulous.reader.table.table import ID, Table
 
 _FACTS = ("status", "start", "duration")
 _ALL_FACTS = ("status", "start", "end", "duration", PROGRAM)

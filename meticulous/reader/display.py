@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from meticulous.errors import ExperimentNotFoundError
 from meticulous.folder import status
-from meticulous.reader.argument_columns import args_columns
-from meticulous.reader.flattening import MISSING, flatten
-from meticulous.reader.metrics import TIME
 from meticulous.reader.record import Record
-from meticulous.reader.table import make_table
+from meticulous.reader.series.metrics import TIME
+from meticulous.reader.table.argument_columns import args_columns
+from meticulous.reader.table.flattening import MISSING, flatten
+from meticulous.reader.table.table import make_table
 from meticulous.reader.wording import (
     ABSENT,
     count_text,

@@ -13,8 +13,8 @@ from meticulous.errors import ExperimentFileNotFoundError, ExperimentNotFoundErr
 from meticulous.folder import layout
 from meticulous.reader.collection import is_record
 from meticulous.reader.contents import Contents, read_contents
-from meticulous.reader.metrics import MetricsLog, long_columns, read_metrics
 from meticulous.reader.record import Record, read_record
+from meticulous.reader.series.metrics import MetricsLog, long_columns, read_metrics
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,24 +9,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from meticulous.errors import ExperimentNotFoundError, InvalidOptionError
-from meticulous.reader.argument_columns import args_columns
+from meticulous.reader.choosing.filters import parse_filter
 from meticulous.reader.collection import find_record, locate, not_found
-from meticulous.reader.columns import find_columns
 from meticulous.reader.display import USUAL_ROWS, experiments_html, experiments_text
 from meticulous.reader.experiment_reader import ExperimentReader
-from meticulous.reader.filters import parse_filter
-from meticulous.reader.flattening import MISSING
 from meticulous.reader.index import read_records, read_table
 from meticulous.reader.keys import as_id, as_truths, as_whole, checked_slice
-from meticulous.reader.metrics import long_columns
-from meticulous.reader.ordering import rows_by_start
 from meticulous.reader.record import Record, read_record
-from meticulous.reader.table import FACTS, ID, Table
+from meticulous.reader.series.metrics import long_columns
+from meticulous.reader.table.argument_columns import args_columns
+from meticulous.reader.table.columns import find_columns
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.ordering import rows_by_start
+from meticulous.reader.table.table import FACTS, ID, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from meticulous.reader.comparison import Comparison
+    from meticulous.reader.comparing.comparison import Comparison
 
 _USUAL_FACTS = ("status", "start", "duration", "description", "tags")
 """The facts that `table` shows unless it is told otherwise."""
@@ -363,7 +363,7 @@ class Experiments:
         Raises:
             ExperimentNotFoundError: There is none with such an id.
         """
-        from meticulous.reader.comparison import compare
+        from meticulous.reader.comparing.comparison import compare
 
         return compare(self[a].record, self[b].record)
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from meticulous.reader.arrays import Array, array_of
-from meticulous.reader.assembling import LazyColumns
-from meticulous.reader.flattening import MISSING, flatten
-from meticulous.reader.gathering import uncollected
-from meticulous.reader.table import ID, Table
+from meticulous.reader.index.arrays import Array, array_of
+from meticulous.reader.index.assembling import LazyColumns
+from meticulous.reader.index.gathering import uncollected
+from meticulous.reader.table.flattening import MISSING, flatten
+from meticulous.reader.table.table import ID, Table
 
 TIMES = ("start", "end")
 DURATION = "duration"

@@ -99,7 +99,7 @@ def _named(word: str, directory: str) -> Iterator[str]:
 
 
 def _counted_back(word: str, directory: str) -> str:
-    from meticulous.reader.latest import read_latest
+    from meticulous.reader.index.latest import read_latest
 
     count = int(word[1:])
     latest, total = read_latest(directory, min(count, sys.maxsize >> 8))

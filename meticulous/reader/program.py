@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meticulous.reader.flattening import MISSING
 from meticulous.reader.record import Record
-from meticulous.reader.table import Table
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import Table
 
 PROGRAM = "program"
 """The name of the column with the program."""

@@ -16,17 +16,32 @@ FAILING = 20
 _FIRST_START = datetime(2026, 1, 1, 8, 0, 0, 123456)
 
 
-def make_experiments(directory: Path, count: int) -> Path:
+OTHER_FILES = {
+    "stdout": "epoch 1\n",
+    "stderr": "",
+    "environment.json": {"python": {"version": "3.11.4"}},
+}
+"""What the recorder leaves besides, and no list reads."""
+
+
+def make_experiments(directory: Path, count: int, others: bool = True) -> Path:
     """Fill a new experiments directory with `count` experiments as the recorder leaves them.
 
-    Each folder holds nine files, metadata.json of about 2 kB among them.
+    metadata.json has about 2 kB in each.
+
+    Args:
+        directory: The experiments directory.
+        count: How many.
+        others: Whether each gets `OTHER_FILES` too; without them there is less to write and, what
+            takes longer, less to remove.
     """
     directory.mkdir(parents=True)
     chance = random.Random(count)
     for number in range(1, count + 1):
         folder = directory / str(number)
         os.mkdir(folder)
-        for name, content in _files(number, chance).items():
+        files = _files(number, chance) | (OTHER_FILES if others else {})
+        for name, content in files.items():
             data = content if isinstance(content, str) else json.dumps(content, indent=4) + "\n"
             descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             os.write(descriptor, data.encode())
@@ -66,10 +81,6 @@ def _files(number: int, chance: random.Random) -> dict[str, Any]:
         "metadata.json": _metadata(number, args, failed, chance),
         "args.json": args,
         "default_args.json": defaults,
-        "stdout": "epoch 1\n",
-        "stderr": "",
-        "environment.json": {"python": {"version": "3.11.4"}},
-        "requirements.txt": "numpy==2.0.0\n",
     }
     if not failed:
         results = {"loss": chance.random(), "accuracy": chance.random(), "steps": number * 10}

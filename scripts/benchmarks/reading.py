@@ -64,7 +64,7 @@ def measure(options: Options, scratch: Path, say: Callable[[str], None]) -> list
     directories = Directories(
         make_experiments(scratch / "some", counts[0]),
         counts[0],
-        make_experiments(scratch / "many", counts[1]),
+        make_experiments(scratch / "many", counts[1], others=False),
         counts[1],
     )
     shutil.copy2(places.PROGRAMS / "read.py", scratch)

@@ -17,8 +17,8 @@ from meticulous.cli.drawing import make_plot
 from meticulous.cli.drawing_file import write_plot
 from meticulous.cli.drawing_terminal import draw, round_places
 from meticulous.reader import find_records
-from meticulous.reader.averages import group_curves
-from meticulous.reader.curves import read_curves
+from meticulous.reader.series.averages import group_curves
+from meticulous.reader.series.curves import read_curves
 
 
 def metrics(*rows: dict[str, Any], tail: str = "") -> dict[str, str]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from written_records import write_record
 
 from meticulous.reader import read_record
-from meticulous.reader.causes import Explanation, explain
-from meticulous.reader.comparison import compare
-from meticulous.reader.imports import Reached, follow_imports
+from meticulous.reader.comparing.causes import Explanation, explain
+from meticulous.reader.comparing.comparison import compare
+from meticulous.reader.comparing.imports import Reached, follow_imports
 
 PROJECT = {
     "train.py": "import model, numpy.linalg\nfrom tools.data import load\nopen('sizes.json')\n",

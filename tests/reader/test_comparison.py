@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from written_records import write_original_record, write_record
 
 from meticulous.reader import read_record
-from meticulous.reader.comparison import SECTIONS, Comparison, compare
-from meticulous.reader.differences import Difference, compare_values
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.outputs import compare_outputs
+from meticulous.reader.comparing.comparison import SECTIONS, Comparison, compare
+from meticulous.reader.comparing.differences import Difference, compare_values
+from meticulous.reader.comparing.outputs import compare_outputs
+from meticulous.reader.table.flattening import MISSING
 
 PACKAGES = [{"name": f"package_{number}", "version": "1.0"} for number in range(2000)]
 

@@ -15,8 +15,8 @@ from written_records import FIRST_START, write_record
 
 from meticulous.errors import InvalidOptionError, UnknownColumnError
 from meticulous.reader import Record, find_records
-from meticulous.reader.averages import LONGEST_GRID, group_curves, smooth
-from meticulous.reader.curves import (
+from meticulous.reader.series.averages import LONGEST_GRID, group_curves, smooth
+from meticulous.reader.series.curves import (
     Curve,
     for_axes,
     read_curves,

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meticulous.errors import InvalidQueryError, MeticulousError, UnknownColumnError
-from meticulous.reader.filters import parse_filter
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.table import Table
+from meticulous.reader.choosing.filters import parse_filter
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import Table
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

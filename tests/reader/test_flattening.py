@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meticulous.folder.plain import plain
-from meticulous.reader.columnar import put_together, take_apart
-from meticulous.reader.flattening import MISSING, flatten
-from meticulous.reader.packing import pack
+from meticulous.reader.index.columnar import put_together, take_apart
+from meticulous.reader.index.packing import pack
+from meticulous.reader.table.flattening import MISSING, flatten
 
 keys = st.sampled_from(["a", "b", "a.b", "a.b#2", "", ".", "ü"]) | st.text(max_size=3)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

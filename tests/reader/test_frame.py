@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meticulous.reader.flattening import MISSING
 from meticulous.reader.frame import aggregate, matching, to_frame, to_multiindex_frame
-from meticulous.reader.table import Table
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import Table
 
 NAN = float("nan")
 

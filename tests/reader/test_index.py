@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from written_records import write_files, write_original_record, write_record
 
 from meticulous.errors import ExperimentsDirectoryError
 from meticulous.folder.liveness import identify
-from meticulous.reader import by_start, find_records, latest, sound
+from meticulous.reader import by_start, find_records
 from meticulous.reader.frame import to_frame
-from meticulous.reader.index import read_latest, read_records, read_table
-from meticulous.reader.table import Table, make_table
+from meticulous.reader.index import latest, read_latest, read_records, read_table, sound
+from meticulous.reader.table.table import Table, make_table
 
 as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
@@ -312,6 +313,75 @@ def test_any_folders_are_read_the_same_way(written: list[dict[str, Any]], data: 
         if written:
             changed = data.draw(st.integers(0, len(written)))
             write_files(experiments / str(changed), data.draw(folders))
+        check(experiments)
+
+
+# Asking for the times of many files.
+
+
+@pytest.fixture
+def _three_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stamps, "SHARE", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+
+
+def alone(place: Path, names: list[str]) -> list[int]:
+    return [
+        number
+        for name in names
+        for file in sound.FILES
+        for number in (
+            stamps.stamp_of((place / name / file).stat())
+            if (place / name / file).exists()
+            else stamps.ABSENT
+        )
+    ]
+
+
+@pytest.mark.usefixtures("_three_processors")
+def test_several_processes_find_the_same_stamps_in_the_same_order(experiments: Path):
+    names = sorted(path.name for path in experiments.iterdir()) + ["gone"]
+    found = stamps.read_stamps(str(experiments), names, sound.FILES)
+    assert found.tolist() == alone(experiments, names)
+    assert stamps.read_stamps(str(experiments / "gone"), names, sound.FILES) == array(
+        "q", stamps.ABSENT * len(names) * len(sound.FILES)
+    )
+
+
+@pytest.mark.usefixtures("_three_processors")
+@pytest.mark.parametrize("program", ["exit 1", "exit 0", "echo nonsense", None])
+def test_what_the_others_cannot_find_is_found_here(
+    experiments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
+):
+    interpreter = tmp_path / "python"
+    if program is not None:
+        interpreter.write_text(f"#!/bin/sh\n{program}\n")
+        interpreter.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(interpreter))
+    names = sorted(path.name for path in experiments.iterdir())
+    found = stamps.read_stamps(str(experiments), names, sound.FILES)
+    assert found.tolist() == alone(experiments, names)
+
+
+@pytest.mark.parametrize("executable", ["", "/usr/bin/uwsgi", None])
+def test_no_other_program_is_started_that_is_no_interpreter(
+    experiments: Path, monkeypatch: pytest.MonkeyPatch, executable: str | None
+):
+    monkeypatch.setattr(stamps, "SHARE", 1)
+    monkeypatch.setattr("sys.executable", executable)
+    monkeypatch.setattr("subprocess.Popen", None)
+    names = sorted(path.name for path in experiments.iterdir())
+    found = stamps.read_stamps(str(experiments), names, sound.FILES)
+    assert found.tolist() == alone(experiments, names)
+
+
+@settled
+@pytest.mark.usefixtures("_three_processors")
+def test_what_several_processes_check_is_right(experiments: Path):
+    for change in (edit, finish, remove_parts):
+        check(experiments)
+        let_the_clock_tick(experiments)
+        change(experiments)
         check(experiments)
 
 

@@ -14,9 +14,9 @@ from written_records import write_files
 
 from meticulous.errors import UnknownColumnError
 from meticulous.folder.encoding import encode_line
-from meticulous.reader.flattening import MISSING
 from meticulous.reader.frame import series_frame
-from meticulous.reader.metrics import MetricsLog, choose_names, long_columns, read_metrics
+from meticulous.reader.series.metrics import MetricsLog, choose_names, long_columns, read_metrics
+from meticulous.reader.table.flattening import MISSING
 
 
 def logged(directory: Path, *lines: object, tail: str = "") -> MetricsLog:

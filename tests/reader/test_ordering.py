@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meticulous.errors import UnknownColumnError
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.grouping import RUNS, STATISTICS, group
-from meticulous.reader.ordering import sorted_rows
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.grouping import RUNS, STATISTICS, group
+from meticulous.reader.table.ordering import sorted_rows
 
 values = st.one_of(
     st.just(MISSING),

@@ -11,8 +11,8 @@ from written_records import write_original_record, write_record
 
 from meticulous.errors import InvalidQueryError, UnknownColumnError
 from meticulous.reader import by_start, find_records
-from meticulous.reader.moments import parse_moment, parse_span
-from meticulous.reader.selection import (
+from meticulous.reader.choosing.moments import parse_moment, parse_span
+from meticulous.reader.choosing.selection import (
     Candidates,
     Test,
     at_commits,

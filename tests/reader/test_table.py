@@ -7,8 +7,8 @@ import pytest
 from written_records import write_files, write_original_record, write_record
 
 from meticulous.reader import find_records
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.table import FACTS, Table, make_table
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import FACTS, Table, make_table
 
 
 def table_of(directory: Path) -> Table:

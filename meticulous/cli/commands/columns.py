@@ -32,8 +32,8 @@ def columns(patterns: tuple[str, ...], directory: str | None, as_json: bool) -> 
     from meticulous.cli.rendering import aligned, print_json
     from meticulous.cli.wording import short_value, visible
     from meticulous.reader import locate
-    from meticulous.reader.columns import find_columns
     from meticulous.reader.index import read_table
+    from meticulous.reader.table.columns import find_columns
 
     table = read_table(locate(directory))
     names = find_columns(patterns, list(table.columns)) if patterns else list(table.columns)
@@ -53,7 +53,7 @@ def columns(patterns: tuple[str, ...], directory: str | None, as_json: bool) -> 
 def _summary(values: list[Any]) -> tuple[int, list[Any]]:
     """Return how many experiments have a value, and some values, each once."""
     from meticulous.folder.plain import plain
-    from meticulous.reader.flattening import MISSING
+    from meticulous.reader.table.flattening import MISSING
 
     present = [value for value in values if value is not MISSING and value not in ("", [])]
     examples: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import click
 
 from meticulous.cli.identifiers import CountsBackwards, directory_option, folder_of, id_argument
 
-# As in meticulous.reader.comparison, which --help need not import.
+# As in meticulous.reader.comparing.comparison, which --help need not import.
 _SECTIONS = (
     *("status", "command", "args", "code", "environment", "packages"),
     *("inputs", "summary", "outputs"),

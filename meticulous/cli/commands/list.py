@@ -137,7 +137,7 @@ def _print_data(gathered: Gathered, data_format: str) -> None:
     from meticulous.cli.wording import visible
 
     text = encode(Content(gathered.view, gathered.objects), data_format).decode()
-    if sys.stdout.isatty():
+    if sys.stdout and sys.stdout.isatty():
         # A value must not steer the terminal; a pipe gets every character as it is.
         text = "".join(f"{visible(line)}\n" for line in text.splitlines())
     click.echo(text, nl=False)

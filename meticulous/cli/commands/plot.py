@@ -18,7 +18,7 @@ from meticulous.cli.identifiers import ID, CountsBackwards, directory_option, fo
 if TYPE_CHECKING:
     from meticulous.cli.drawing import Plot
     from meticulous.reader import Record
-    from meticulous.reader.curves import Curve
+    from meticulous.reader.series.curves import Curve
 
 USUAL_COUNT = 5
 
@@ -112,8 +112,8 @@ def plot(
     Values that are no finite numbers are gaps. Smoothing comes before averaging. Needs
     `pip install 'meticulous-ml[plot]'`, but not for --json.
     """
-    from meticulous.reader import averages
-    from meticulous.reader.curves import read_curves
+    from meticulous.reader.series import averages
+    from meticulous.reader.series.curves import read_curves
 
     if as_json and output is not None:
         raise click.UsageError("--json and --output exclude each other; give one of them.")
@@ -179,8 +179,8 @@ def _records(
     named: tuple[str, ...], directory: str | None, metrics: tuple[str, ...], count: int | None
 ) -> list[Record]:
     from meticulous.reader import by_start, locate, read_record
-    from meticulous.reader.curves import with_metrics
     from meticulous.reader.index import read_records
+    from meticulous.reader.series.curves import with_metrics
 
     if not named:
         return with_metrics(by_start(read_records(locate(directory))), metrics, count)

@@ -47,7 +47,7 @@ def why(
     from meticulous.cli.differences import explanation_object, explanation_sections
     from meticulous.cli.rendering import print_json, print_sheet, terminal
     from meticulous.reader import read_record
-    from meticulous.reader.causes import explain
+    from meticulous.reader.comparing.causes import explain
 
     a, b = (read_record(folder_of(word, directory)) for word in (first, second))
     comparison, _ = compare_with_code(a, b, repository)

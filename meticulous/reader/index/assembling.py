@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from meticulous.folder.encoding import revive_numbers
-from meticulous.reader.columnar import Columns, take_apart
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.gathering import Gathered
+from meticulous.reader.index.columnar import Columns, take_apart
+from meticulous.reader.index.gathering import Gathered
+from meticulous.reader.index.sound import LOCAL, facts_of, moment
 from meticulous.reader.record import Record
-from meticulous.reader.sound import LOCAL, facts_of, moment
-from meticulous.reader.table import FACTS, PARTS, Table, make_table
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import FACTS, PARTS, Table, make_table
 
 Values = Sequence[Any]
 
@@ -97,7 +98,7 @@ class _Source:
         """Return values of some of them as a piece of the table."""
         if self.places is None or rows is None:
             return Piece(self.places if rows is None else rows, values)
-        return Piece([self.places[row] for row in rows], values)
+        return Piece(array("q", map(self.places.__getitem__, rows)), values)
 
 
 def table_of(gathered: Gathered) -> Table:
@@ -139,12 +140,12 @@ def _sources(gathered: Gathered) -> list[_Source]:
             part: take_apart([getattr(sound, part) for sound in sounds])
             for part in ("facts", *PARTS)
         }
-        sources.append(_Source(list(gathered.sounds), parts))
+        sources.append(_Source(array("q", gathered.sounds), parts))
     if gathered.records:
         records = gathered.records.values()
         parts = {part: take_apart([getattr(record, part) for record in records]) for part in PARTS}
         parts["facts"] = take_apart([_facts(record) for record in records])
-        sources.append(_Source(list(gathered.records), parts))
+        sources.append(_Source(array("q", gathered.records), parts))
     return sources
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from meticulous.errors import InvalidQueryError
 from meticulous.folder.allocation import is_number
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.moments import parse_moment, parse_span
-from meticulous.reader.table import ID, Table
+from meticulous.reader.choosing.moments import parse_moment, parse_span
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import ID, Table
 from meticulous.reader.wording import visible
 
 _TIMES = ("start", "end")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from meticulous.folder.plain import plain
-from meticulous.reader.flattening import MISSING
+from meticulous.reader.table.flattening import MISSING
 
 RUNS = "runs"
 """The name of the column that counts the rows of a group."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from meticulous.reader.columns import candidates, resolve, unknown
+from meticulous.reader.table.columns import candidates, resolve, unknown
 
 CONSTANTS = {
     "true": "True",

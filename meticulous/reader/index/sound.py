@@ -14,8 +14,8 @@ import orjson
 
 from meticulous.folder import layout, status
 from meticulous.folder.encoding import decode_document, revive_numbers
+from meticulous.reader.index.stamps import ABSENT, stamp_of
 from meticulous.reader.record import Record, as_text, as_texts, duration_between, from_epoch
-from meticulous.reader.stamps import ABSENT, stamp_of
 
 FILES = (
     layout.STATUS,

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from meticulous.errors import UnknownColumnError
-from meticulous.reader.metrics import STEP, TIME, MetricsLog, choose_names, read_metrics
 from meticulous.reader.record import Record
+from meticulous.reader.series.metrics import STEP, TIME, MetricsLog, choose_names, read_metrics
 
 LARGEST = 1e300
 """Larger numbers are not drawn: libraries fail where a length is more than a float can hold."""

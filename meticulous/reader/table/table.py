@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from meticulous.reader.flattening import MISSING, flatten
 from meticulous.reader.record import Record
+from meticulous.reader.table.flattening import MISSING, flatten
 
 ID = "id"
 """The name under which the ids can be asked for as if they were a column."""

@@ -10,9 +10,9 @@ import numpy as np
 import orjson
 
 from meticulous.folder.encoding import SPECIAL_NUMBERS
-from meticulous.reader.assembling import LazyColumns, Piece
-from meticulous.reader.kept import Unpacked
-from meticulous.reader.packing import Packed, pack
+from meticulous.reader.index.assembling import LazyColumns, Piece
+from meticulous.reader.index.kept import Unpacked
+from meticulous.reader.index.packing import Packed, pack
 
 _SIMPLE = {"float", "int", "choice"}
 

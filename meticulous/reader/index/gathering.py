@@ -6,16 +6,18 @@ import contextlib
 import gc
 import os
 import time
-from collections.abc import Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from meticulous.folder import status
-from meticulous.reader import kept as keeping
 from meticulous.reader.collection import is_record, list_folders, position_of
-from meticulous.reader.kept import STAMP, Kept
+from meticulous.reader.index import kept as keeping
+from meticulous.reader.index.kept import STAMP, Kept
+from meticulous.reader.index.sound import FILES, Sound, read_sound
+from meticulous.reader.index.stamps import read_stamps
 from meticulous.reader.record import Record, read_record
-from meticulous.reader.sound import FILES, Sound, read_sound
-from meticulous.reader.stamps import read_stamps
 
 _PATIENCE = 256
 """So many changed experiments, and a 64th of those kept, are read anew rather than kept."""
@@ -36,9 +38,9 @@ class Gathered:
     """
 
     directory: str
-    ids: list[str] = field(default_factory=list)
-    kept: Kept | None = None
-    places: list[int] | None = None
+    ids: list[str]
+    kept: Kept | None
+    places: array[int] | None = None
     sounds: dict[int, Sound] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)
 
@@ -50,33 +52,23 @@ def gather(directory: str) -> Gathered:
         ExperimentsDirectoryError: The directory cannot be read.
     """
     directory = os.path.abspath(directory)
-    gathered = Gathered(directory)
     started = time.time_ns()
     candidates = list_folders(directory)
-    kept = gathered.kept = keeping.load(directory)
-    holding: dict[str, int] = {}
-    if kept is not None:
-        holds = _holding(directory, kept)
-        if holds is None and len(candidates) == len(kept.names) == len(
-            candidates & set(kept.names)
-        ):
-            gathered.ids = kept.names
-            return gathered
-        holding = {
-            name: row
-            for row, name in enumerate(kept.names)
-            if (holds is None or holds[row]) and name in candidates
-        }
-    rows: dict[int, int] = {}
-    for name in sorted(candidates, key=position_of):
-        number = len(gathered.ids)
-        if name in holding:
-            rows[holding[name]] = number
-        elif not _read(gathered, name, number):
-            continue
-        gathered.ids.append(name)
-    if kept is not None:
-        gathered.places = [rows.get(row, -1) for row in range(len(kept.names))]
+    kept = keeping.load(directory)
+    holding = [] if kept is None else _holding(directory, kept, candidates)
+    read = _read(directory, candidates.difference(holding))
+    ids = _merged(holding, read)
+    gathered = Gathered(directory, ids, kept)
+    if read or kept is None or len(holding) < len(kept.names):
+        numbers = {name: number for number, name in enumerate(ids)}
+        for name, found in read.items():
+            if isinstance(found, Sound):
+                gathered.sounds[numbers[name]] = found
+            else:
+                gathered.records[numbers[name]] = found
+        if kept is not None:
+            held = {name: numbers[name] for name in holding}
+            gathered.places = array("q", [held.get(name, -1) for name in kept.names])
     _keep(gathered, started)
     return gathered
 
@@ -93,35 +85,51 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _read(gathered: Gathered, name: str, number: int) -> bool:
-    path = os.path.join(gathered.directory, name)
-    sound = read_sound(path)
-    if sound is not None:
-        gathered.sounds[number] = sound
-        return True
-    if not is_record(path):
-        return False
-    record = read_record(path)
-    if record.status == status.UNKNOWN and not os.path.lexists(path):
-        return False  # deleted since the directory was listed
-    gathered.records[number] = record
-    return True
-
-
-def _holding(directory: str, kept: Kept) -> list[bool] | None:
-    """Say of each experiment that is kept whether its files are unchanged; None if all are."""
+def _holding(directory: str, kept: Kept, candidates: set[str]) -> list[str]:
+    """Return the names of the experiments that are there and unchanged, in their order."""
     stamps = read_stamps(directory, kept.names, FILES)
-    if stamps == kept.stamps:
-        return None
+    if stamps == kept.stamps and candidates.issuperset(kept.names):
+        return kept.names
     return [
-        stamps[first : first + STAMP] == kept.stamps[first : first + STAMP]
-        for first in range(0, len(stamps), STAMP)
+        name
+        for row, name in enumerate(kept.names)
+        if name in candidates
+        and stamps[STAMP * row : STAMP * (row + 1)] == kept.stamps[STAMP * row : STAMP * (row + 1)]
     ]
+
+
+def _read(directory: str, names: Iterable[str]) -> dict[str, Sound | Record]:
+    """Read the folders that are experiments, in the order of their ids."""
+    read: dict[str, Sound | Record] = {}
+    for name in sorted(names, key=position_of):
+        path = os.path.join(directory, name)
+        found = read_sound(path)
+        if found is not None:
+            read[name] = found
+        elif is_record(path):
+            record = read_record(path)
+            # Else it was deleted since the directory was listed.
+            if record.status != status.UNKNOWN or os.path.lexists(path):
+                read[name] = record
+    return read
+
+
+def _merged(holding: list[str], read: Iterable[str]) -> list[str]:
+    """Return names in order from two lists in order, fast where the second is short."""
+    added = list(read)
+    if len(added) > _PATIENCE:
+        return sorted([*holding, *added], key=position_of)
+    names = list(holding)
+    for name in added:
+        names.insert(bisect_left(names, position_of(name), key=position_of), name)
+    return names
 
 
 def _keep(gathered: Gathered, started: int) -> None:
     """Keep the experiments, unless too few have changed since that was last done."""
     kept, places = gathered.kept, gathered.places
+    if kept is not None and places is None:
+        return
     changed = {
         number: sound for number, sound in gathered.sounds.items() if not sound.is_fresh(started)
     }

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from meticulous.reader.latest import read_latest
+from meticulous.reader.index.latest import read_latest
 from meticulous.reader.record import Record
-from meticulous.reader.table import Table
+from meticulous.reader.table.table import Table
 
 __all__ = ["read_latest", "read_records", "read_table"]
 
@@ -22,8 +22,8 @@ def read_records(directory: str | os.PathLike[str]) -> list[Record]:
         ExperimentsDirectoryError: The directory cannot be read.
     """
     # Here and below: the latest experiments are listed without what the others need.
-    from meticulous.reader.assembling import records_of
-    from meticulous.reader.gathering import gather, uncollected
+    from meticulous.reader.index.assembling import records_of
+    from meticulous.reader.index.gathering import gather, uncollected
 
     with uncollected():
         return records_of(gather(os.fspath(directory)))
@@ -37,8 +37,8 @@ def read_table(directory: str | os.PathLike[str]) -> Table:
     Raises:
         ExperimentsDirectoryError: The directory cannot be read.
     """
-    from meticulous.reader.assembling import table_of
-    from meticulous.reader.gathering import gather, uncollected
+    from meticulous.reader.index.assembling import table_of
+    from meticulous.reader.index.gathering import gather, uncollected
 
     with uncollected():
         return table_of(gather(os.fspath(directory)))

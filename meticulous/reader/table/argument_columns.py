@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from meticulous.errors import InvalidOptionError
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.table import Table
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import Table
 
 CHOICES = ("none", "changed", "non-default", "all")
 

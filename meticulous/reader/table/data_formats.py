@@ -11,8 +11,8 @@ from typing import Any
 
 from meticulous.errors import MissingExtraError
 from meticulous.folder.plain import plain
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.table import ID, Table
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import ID, Table
 from meticulous.reader.wording import number_text
 
 Columns = Mapping[str, Sequence[Any]]

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from meticulous.reader import cachefile
-from meticulous.reader.columnar import Column, Columns, Shape, put_together, take_apart
-from meticulous.reader.packing import Packed, pack
-from meticulous.reader.sound import FILES, Sound
+from meticulous.reader.index import cachefile
+from meticulous.reader.index.columnar import Column, Columns, Shape, put_together, take_apart
+from meticulous.reader.index.packing import Packed, pack
+from meticulous.reader.index.sound import FILES, Sound
 
 PARTS = ("facts", "args", "default_args", "summary", "metadata")
 """The parts that are taken apart; the first holds what is derived from files and metadata."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from meticulous.reader.comparison import RESULTS, Comparison
-from meticulous.reader.differences import CHANGED, Difference, is_same
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.imports import Reached
+from meticulous.reader.comparing.comparison import RESULTS, Comparison
+from meticulous.reader.comparing.differences import CHANGED, Difference, is_same
+from meticulous.reader.comparing.imports import Reached
+from meticulous.reader.table.flattening import MISSING
 
 CODE, ARGS, INPUTS, PACKAGES, SEEDS, HARDWARE, REST = range(7)
 """The ranks, the likeliest explanation first."""

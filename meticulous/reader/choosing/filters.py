@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from meticulous.errors import InvalidQueryError, MeticulousError
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.names import Spelling, spell_out
-from meticulous.reader.rewriting import Operand, rewrite
-from meticulous.reader.table import ID, Table
+from meticulous.reader.choosing.names import Spelling, spell_out
+from meticulous.reader.choosing.rewriting import Operand, rewrite
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import ID, Table
 from meticulous.reader.wording import visible
 
 

@@ -14,7 +14,7 @@ from meticulous.errors import UnknownColumnError, UnreadableRecordError
 from meticulous.folder import layout
 from meticulous.folder.encoding import decode_document, decode_lines, revive_numbers
 from meticulous.reader.files import Files
-from meticulous.reader.flattening import MISSING, flatten, unique_name
+from meticulous.reader.table.flattening import MISSING, flatten, unique_name
 
 STEP = "step"
 TIME = "time"

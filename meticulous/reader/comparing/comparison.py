@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from meticulous.folder import layout, status
-from meticulous.reader import comparison_display
-from meticulous.reader.differences import Difference, Section, compare_values
+from meticulous.reader.comparing import display as comparison_display
+from meticulous.reader.comparing.differences import Difference, Section, compare_values
+from meticulous.reader.comparing.outputs import RECORDED, compare_inputs, compare_outputs
+from meticulous.reader.comparing.surroundings import UNCOMMITTED, lasting_facts, package_versions
 from meticulous.reader.files import Files
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.outputs import RECORDED, compare_inputs, compare_outputs
 from meticulous.reader.record import Record
-from meticulous.reader.surroundings import UNCOMMITTED, lasting_facts, package_versions
+from meticulous.reader.table.flattening import MISSING
 
 SECTIONS = (
     *("status", "command", "args", "code", "environment", "packages"),

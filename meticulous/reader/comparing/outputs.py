@@ -10,8 +10,8 @@ from typing import Any
 from meticulous.errors import UnreadableRecordError
 from meticulous.folder import layout
 from meticulous.folder.encoding import decode_lines
-from meticulous.reader.differences import Difference, Section, is_same
-from meticulous.reader.flattening import MISSING
+from meticulous.reader.comparing.differences import Difference, Section, is_same
+from meticulous.reader.table.flattening import MISSING
 
 BUDGET = 2**30
 """Bytes of each folder that are read at most to tell files of the same size apart."""

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from meticulous.errors import InvalidOptionError
-from meticulous.reader.columns import resolve
-from meticulous.reader.curves import Curve, as_float
-from meticulous.reader.flattening import MISSING
 from meticulous.reader.record import Record
-from meticulous.reader.table import make_table
+from meticulous.reader.series.curves import Curve, as_float
+from meticulous.reader.table.columns import resolve
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import make_table
 
 LONGEST_GRID = 2000
 """Points of an average over experiments that logged at different places, at most."""

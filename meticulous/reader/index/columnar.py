@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from meticulous.reader.flattening import MISSING, is_nested
+from meticulous.reader.table.flattening import MISSING, is_nested
 
 Path = tuple[str, ...]
 Rows = Sequence[int]

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 import orjson
 
 from meticulous.folder import layout, status
-from meticulous.reader import cachefile
 from meticulous.reader.collection import is_record, list_folders, position_of, start_of
+from meticulous.reader.index import cachefile
+from meticulous.reader.index.sound import FRESH, UnusualError, moment
 from meticulous.reader.record import Record, read_record
-from meticulous.reader.sound import FRESH, UnusualError, moment
 
 CHECKED = 2000
 """Experiments started last whose stamps are always compared; those of the others only when the

@@ -15,10 +15,10 @@ from typing import Any
 
 from meticulous.errors import InvalidQueryError
 from meticulous.folder.allocation import is_number
-from meticulous.reader.columns import unknown
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.moments import parse_moment, parse_span
-from meticulous.reader.table import ID, Table
+from meticulous.reader.choosing.moments import parse_moment, parse_span
+from meticulous.reader.table.columns import unknown
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import ID, Table
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,

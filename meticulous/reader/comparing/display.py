@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meticulous.reader.differences import Difference, Section
-from meticulous.reader.flattening import MISSING
+from meticulous.reader.comparing.differences import Difference, Section
+from meticulous.reader.table.flattening import MISSING
 from meticulous.reader.wording import (
     ABSENT,
     count_text,
@@ -20,7 +20,7 @@ from meticulous.reader.wording import (
 )
 
 if TYPE_CHECKING:
-    from meticulous.reader.comparison import Comparison
+    from meticulous.reader.comparing.comparison import Comparison
     from meticulous.reader.record import Record
 
 LONGEST_SECTION = 20

@@ -11,9 +11,9 @@ from typing import Any
 from meticulous.folder import layout
 from meticulous.folder.allocation import is_number
 from meticulous.folder.plain import plain
-from meticulous.reader.columns import resolve
-from meticulous.reader.flattening import MISSING
-from meticulous.reader.table import ID, Table
+from meticulous.reader.table.columns import resolve
+from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.table import ID, Table
 
 
 def sorted_rows(columns: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> list[int]:

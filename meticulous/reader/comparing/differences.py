@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meticulous.reader.flattening import MISSING, flatten
+from meticulous.reader.table.flattening import MISSING, flatten
 
 CHANGED = "changed"
 ADDED = "added"
@@ -61,7 +61,7 @@ class Section:
     """One part of two records, compared.
 
     Attributes:
-        name: One of `SECTIONS` of `meticulous.reader.comparison`.
+        name: One of `SECTIONS` of `meticulous.reader.comparing.comparison`.
         differences: What differs.
         same: How many values are the same.
         remarks: What is no difference and yet worth knowing.

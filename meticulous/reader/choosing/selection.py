@@ -10,10 +10,10 @@ from typing import Any
 
 from meticulous.errors import InvalidQueryError
 from meticulous.folder import status
-from meticulous.reader.moments import parse_moment
+from meticulous.reader.choosing.moments import parse_moment
 from meticulous.reader.program import add_programs
 from meticulous.reader.record import Record
-from meticulous.reader.table import Table, make_table
+from meticulous.reader.table.table import Table, make_table
 
 Test = Callable[[Record], bool]
 """Says of an experiment whether it is meant."""
@@ -92,7 +92,7 @@ def meeting(text: str, now: datetime) -> Criterion:
     Raises:
         InvalidQueryError: It is none.
     """
-    from meticulous.reader.conditions import parse_condition
+    from meticulous.reader.choosing.conditions import parse_condition
 
     condition = parse_condition(text)
 
@@ -108,7 +108,7 @@ def meeting(text: str, now: datetime) -> Criterion:
 
 def filtered(text: str, now: datetime) -> Criterion:
     """Return the criterion of a filter; see `parse_filter`."""
-    from meticulous.reader.filters import parse_filter
+    from meticulous.reader.choosing.filters import parse_filter
 
     def keep(candidates: Candidates, positions: list[int]) -> list[int]:
         if not candidates.records:

@@ -1,0 +1,1 @@
+"""Choose experiments by what a person writes: conditions, filters, times, tags."""

@@ -1,0 +1,1 @@
+"""What experiments logged over steps: rows, curves, averages."""

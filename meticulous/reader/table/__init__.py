@@ -1,0 +1,1 @@
+"""Many experiments as one table: named columns, their order, groups and forms."""
