@@ -37,11 +37,17 @@ def identify(pid: int) -> dict[str, Any]:
     }
 
 
+def identify_recorder() -> dict[str, Any]:
+    """Return what identifies this process as the recorder of another one, as keys of metadata."""
+    pid = os.getpid()
+    return {"recorder": {"pid": pid, "process-start-time": _start_time(pid)}}
+
+
 def is_alive(identity: Mapping[str, Any], heartbeat: float, now: float) -> bool | None:
-    """Say whether the process that wrote `identity` is still there.
+    """Say whether a process is still there, or its recorder, which is about to write its end.
 
     Args:
-        identity: The keys that `identify` gave, read back from metadata.json.
+        identity: The keys that `identify` and `identify_recorder` gave, from metadata.json.
         heartbeat: The modification time of STATUS, in seconds since the epoch.
         now: The present, in seconds since the epoch.
 
@@ -54,8 +60,8 @@ def is_alive(identity: Mapping[str, Any], heartbeat: float, now: float) -> bool 
     here = (_boot_id(), _namespace())
     there = (identity.get("boot-id"), identity.get("pid-namespace"))
     if here == there and (here[0] is not None or identity.get("host") == _host()):
-        start = _start_time(pid)
-        return start is not None and start == identity.get("process-start-time")
+        recorder = identity.get("recorder")
+        return _is_there(identity) or (isinstance(recorder, dict) and _is_there(recorder))
     return now - heartbeat < SILENCE_SECONDS
 
 
@@ -63,6 +69,12 @@ def has_rebooted(identity: Mapping[str, Any]) -> bool:
     """Say whether this is the machine that ran the experiment, started again since."""
     boot = identity.get("boot-id")
     return boot is not None and identity.get("host") == _host() and boot != _boot_id()
+
+
+def _is_there(process: Mapping[str, Any]) -> bool:
+    pid = process.get("pid")
+    start = _start_time(pid) if isinstance(pid, int) else None
+    return start is not None and start == process.get("process-start-time")
 
 
 def _host() -> str:

@@ -477,3 +477,11 @@ class TestRecorderKilled:
         for _ in range(2):
             run("--experiment-id", "a", "--", sys.executable, "main.py")
         assert len(read(folder_of(repository, "a"), "metadata.json")["warnings"]) == 1
+
+
+def test_a_run_is_not_lost_while_its_end_is_written(repository, run):
+    repository.commit({"main.py": "print('done')\n"})
+    run("--", sys.executable, "main.py")
+    metadata = json.loads((repository.directory / "experiments/1/metadata.json").read_text())
+    assert metadata["recorder"]["pid"] != metadata["pid"]
+    assert metadata["recorder"]["process-start-time"] <= metadata["process-start-time"]

@@ -18,6 +18,7 @@ from meticulous.folder.liveness import (
     SILENCE_SECONDS,
     has_rebooted,
     identify,
+    identify_recorder,
     is_alive,
 )
 
@@ -41,6 +42,15 @@ def read_back(identity: dict) -> dict:
 
 class TestHere:
     """On this machine the process itself is looked at; the heartbeat does not matter."""
+
+    def test_a_program_that_ended_lives_on_while_its_recorder_writes_the_end(self, sleeper):
+        identity = identify(sleeper.pid)
+        sleeper.kill()
+        sleeper.wait()
+        assert is_alive(read_back(identity), STALE, NOW) is False
+        assert is_alive(read_back({**identity, **identify_recorder()}), STALE, NOW) is True
+        gone = {"recorder": {"pid": os.getpid(), "process-start-time": 1.0}}
+        assert is_alive(read_back({**identity, **gone}), STALE, NOW) is False
 
     def test_this_process_is_alive(self):
         assert is_alive(read_back(identify(os.getpid())), heartbeat=STALE, now=NOW) is True

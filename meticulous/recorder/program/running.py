@@ -161,6 +161,7 @@ class RecordedProgram:
 
     def _write_running(self) -> None:
         self.writer.metadata.update(liveness.identify(self.pid))
+        self.writer.metadata.update(liveness.identify_recorder())
         self._attempt = Attempt(self.writer.metadata)
         self.writer.write_metadata()
         self.writer.write_status(status.RUNNING)
