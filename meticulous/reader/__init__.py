@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from meticulous.reader.collection import by_start, find_record, find_records, is_record, locate
-from meticulous.reader.contents import Contents, Entry, Metrics, read_contents
 from meticulous.reader.record import Record, read_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from meticulous.reader.contents import Contents, Entry, Metrics, read_contents
     from meticulous.reader.experiment_reader import ExperimentReader
     from meticulous.reader.experiments import Experiments
 
@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 _HOME = {
+    **dict.fromkeys(
+        ("Contents", "Entry", "Metrics", "read_contents"), "meticulous.reader.contents"
+    ),
     "ExperimentReader": "meticulous.reader.experiment_reader",
     "Experiments": "meticulous.reader.experiments",
 }
