@@ -11,12 +11,15 @@ from meticulous.cli.wording import (
     age_text,
     duration_text,
     minute_text,
+    number_text,
+    rounded_text,
     short_value,
     value_text,
     visible,
 )
 from meticulous.reader.table.flattening import MISSING
 from meticulous.reader.table.grouping import RUNS, is_numeric
+from meticulous.reader.table.reasons import REASON
 from meticulous.reader.table.table import ID
 
 _TITLES = {"start": "started", "end": "ended"}
@@ -24,6 +27,9 @@ _TITLES = {"start": "started", "end": "ended"}
 _NESTED = ("args", "summary", "metadata")
 
 _COUNTS = ("count",)
+
+_LONGEST_REASON = 90
+"""Characters of a reason that are shown on a terminal."""
 
 
 def titles(names: Sequence[str]) -> list[str]:
@@ -36,17 +42,33 @@ def titles(names: Sequence[str]) -> list[str]:
 
 
 def cells(
-    name: str, values: Iterable[Any], *, full: bool = False, now: datetime | None = None
+    name: str,
+    values: Iterable[Any],
+    *,
+    full: bool = False,
+    digits: int | None = None,
+    now: datetime | None = None,
+    before_age: str = ", ",
 ) -> list[str]:
     """Return the cells of a column, each on one line.
 
     Args:
         name: The column.
         values: Its values.
-        full: Whether nothing is cut or rounded.
+        full: Whether nothing is cut.
+        digits: How many significant digits numbers have; None for all.
         now: The present; with it, times tell how long ago they were.
+        before_age: What stands before that; a line end only where it is given here.
     """
-    return [_cell(name, value, full, now) for value in values]
+    ages = (before_age, now) if now else None
+    return [_cell(name, value, full, digits, ages) for value in values]
+
+
+def value_cell(value: Any, full: bool, digits: int | None) -> str:
+    """Return a value of an argument or result; see `cells`."""
+    if isinstance(value, float):
+        return number_text(value) if digits is None else rounded_text(value, digits)
+    return value_text(value) if full else short_value(value)
 
 
 def is_right_aligned(name: str, values: Iterable[Any]) -> bool:
@@ -62,21 +84,26 @@ def _title(name: str) -> str:
     return rest if dot and part in _NESTED else _TITLES.get(name, name)
 
 
-def _cell(name: str, value: Any, full: bool, now: datetime | None) -> str:
+def _cell(
+    name: str, value: Any, full: bool, digits: int | None, ages: tuple[str, datetime] | None
+) -> str:
     if value is MISSING or (value in ("", []) and name in ("description", "tags", "problems")):
         return ABSENT
     if isinstance(value, datetime):
         text = minute_text(value)
-        return f"{text}, {age_text(value, now)}" if now else text
+        return f"{text}{ages[0]}{age_text(value, ages[1])}" if ages else text
     if isinstance(value, list) and name in ("tags", "problems"):
         return visible(("; " if name == "problems" else ", ").join(map(str, value)))
+    if name == REASON and isinstance(value, str):
+        is_short = full or len(value) <= _LONGEST_REASON
+        return visible(value if is_short else f"{value[:_LONGEST_REASON]}...")
     if isinstance(value, str) and name in (ID, "status", "program", "directory", "description"):
         return visible(value)
     if name == RUNS:
         return str(value)
     if _is_duration(name) and is_numeric(value):
         return duration_text(value)
-    return value_text(value) if full else short_value(value)
+    return value_cell(value, full, digits)
 
 
 def _is_duration(name: str) -> bool:

@@ -13,11 +13,30 @@ import click
 from meticulous.cli.sections import SectionOption
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from meticulous.reader import Record
     from meticulous.reader.choosing.selection import Candidates, Criterion
     from meticulous.reader.table.table import Table
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def _complete_statuses(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from meticulous.cli.completion import complete_statuses
+
+    return complete_statuses(ctx, param, incomplete)
+
+
+def _complete_tags(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from meticulous.cli.completion import complete_tags
+
+    return complete_tags(ctx, param, incomplete)
+
 
 _SECTION = "Which experiments (all conditions must hold)"
 
@@ -48,11 +67,15 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "metavar": "STATUS",
             "multiple": True,
             "help": "SUCCESS, ERROR, RUNNING, LOST and so on; several with commas.",
+            "shell_complete": _complete_statuses,
         },
     ),
     (
         ("--since",),
-        {"metavar": "TIME", "help": "Started since then: 2d, 3h, 90m, 2026-11-22, yesterday."},
+        {
+            "metavar": "TIME",
+            "help": "Started since then: 2d, 3h, 90m, an hour ago, 18:00, yesterday, 2026-11-22.",
+        },
     ),
     (("--until",), {"metavar": "TIME", "help": "Started until then; a day counts to its end."}),
     (
@@ -61,6 +84,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "metavar": "TAG",
             "multiple": True,
             "help": "With this tag, which may have wildcards; with commas: with one of them.",
+            "shell_complete": _complete_tags,
         },
     ),
     (
@@ -94,6 +118,30 @@ def choosing_options(command: Decorated) -> Decorated:
     return command
 
 
+def some_choosing_options(*names: str) -> Callable[[Decorated], Decorated]:
+    """Return the decorator that gives a command only these of them, such as "--tag"."""
+
+    def decorate(command: Decorated) -> Decorated:
+        for words, settings in reversed(_OPTIONS):
+            if words[0] in names:
+                command = click.option(*words, **settings)(command)
+        return command
+
+    return decorate
+
+
+NO_CHOICE: Mapping[str, Any] = {
+    words[-1].removeprefix("--"): () if settings.get("multiple") else None
+    for words, settings in _OPTIONS
+}
+"""The values of `choosing_options` where none was given, for a command that has only some."""
+
+
+_PATIENCE = 8.0
+_PATIENCE_EACH = 0.001
+"""Seconds that a condition may take, altogether and for each experiment; usual are 0.5."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The experiments that were chosen.
@@ -104,6 +152,7 @@ class Chosen:
         total: How many there are in the directory.
         emptied_by: What left none of them, as the user wrote it; None while there are some.
         before: How many there were before that.
+        remarks: What is to be said about values that were passed over.
     """
 
     records: list[Record]
@@ -111,6 +160,7 @@ class Chosen:
     total: int
     emptied_by: str | None = None
     before: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def choose(place: str, options: Mapping[str, Any]) -> Chosen:
@@ -145,7 +195,9 @@ def _narrowed(
     candidates = Candidates(records)
     left = narrow(candidates, criteria(place, options, records))
     found = [records[position] for position in left.positions]
-    chosen = Chosen(found, len(found), len(records), left.emptied_by, left.before)
+    chosen = Chosen(
+        found, len(found), len(records), left.emptied_by, left.before, tuple(candidates.remarks)
+    )
     return chosen, candidates, left.positions
 
 
@@ -188,10 +240,20 @@ def criteria(
     for text in options["commits"]:
         add("--commit", text, selection.passing(_at_commit(text, place, records)))
     for text in options["conditions"]:
-        add("--where", text, selection.meeting(text, now))
+        add("--where", text, _limited(f"--where {text!r}", selection.meeting(text, now)))
     for text in options["filters"]:
-        add("--filter", text, selection.filtered(text, now))
+        add("--filter", text, _limited(f"--filter {text!r}", selection.filtered(text, now)))
     return found
+
+
+def _limited(what: str, criterion: Criterion) -> Criterion:
+    from meticulous.cli.time_limit import time_limit
+
+    def keep(candidates: Candidates, positions: list[int]) -> list[int]:
+        with time_limit(_PATIENCE + _PATIENCE_EACH * len(candidates.records), what):
+            return criterion(candidates, positions)
+
+    return keep
 
 
 def _at_commit(revision: str, place: str, records: list[Record]) -> Callable[[Record], bool]:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 
-from meticulous.errors import GitError, InvalidQueryError
+from meticulous.errors import GitError, GitNotInstalledError, InvalidQueryError
 
 _ABBREVIATION = re.compile("[0-9a-fA-F]{4,64}")
 
@@ -26,9 +26,12 @@ def commits_meant(revision: str, places: Sequence[str], recorded: Iterable[str])
     """
     said = ""
     roots = _roots(places)
+    is_installed = True
     for root in roots:
         try:
             return _ask(root, revision)
+        except GitNotInstalledError:
+            is_installed = False
         except GitError as error:
             said = said or _first_fatal(str(error))
     if _ABBREVIATION.fullmatch(revision):
@@ -39,6 +42,11 @@ def commits_meant(revision: str, places: Sequence[str], recorded: Iterable[str])
         raise InvalidQueryError(
             f"{revision!r} cannot be looked up: neither the experiments nor the working directory "
             "lie in a git repository. Name a commit by the first characters of its sha."
+        )
+    if not is_installed:
+        raise InvalidQueryError(
+            f"{revision!r} cannot be looked up: there is no program git on PATH. Install git, or "
+            "name a commit by the first characters of its sha."
         )
     raise InvalidQueryError(
         f"{revision!r} is no commit or range that the repository {roots[0]} knows"

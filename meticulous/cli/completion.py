@@ -6,7 +6,8 @@ import contextlib
 import functools
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -116,14 +117,50 @@ def _describe(folder: str) -> str | None:
     return f"{record.status} {about}".strip()[:60]
 
 
-@completing
-def complete_columns(ctx: click.Context) -> Iterator[str]:
-    """Yield the names of the columns that the last experiments have."""
+def complete_columns(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the columns of the last experiments whose names begin as typed, in full or short.
+
+    They may stand behind others and a comma, and behind the - of a descending order.
+    """
+    del param
+    before, comma, begun = incomplete.rpartition(",")
+    sign, begun = ("-", begun[1:]) if begun.startswith("-") else ("", begun)
+    try:
+        names = _columns(ctx)
+        if begun:
+            names += _short_names(names)
+        found = [name for name in names if name.startswith(begun) and name.isprintable()]
+    except Exception:
+        return []
+    return [_item(f"{before}{comma}{sign}{name}") for name in found]
+
+
+def _columns(ctx: click.Context) -> list[str]:
     from meticulous.reader.record import read_record
     from meticulous.reader.table.table import make_table
 
-    yield "id"
-    yield from make_table([read_record(folder) for folder in _last_folders(ctx)]).columns
+    return ["id", *make_table([read_record(folder) for folder in _last_folders(ctx)]).columns]
+
+
+def _short_names(names: list[str]) -> list[str]:
+    """Return the names of arguments and results without their part, where that is enough."""
+    parts = (name.partition(".") for name in names)
+    counts = Counter(rest for part, _, rest in parts if part in ("args", "summary"))
+    return [name for name, count in counts.items() if count == 1 and name not in names]
+
+
+def complete_statuses(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the statuses that begin as typed, in capitals or not."""
+    from meticulous.reader.choosing.selection import STATUSES
+
+    del ctx, param
+    before, comma, begun = incomplete.rpartition(",")
+    found = [word for word in STATUSES if word.startswith(begun.upper())]
+    return [_item(f"{before}{comma}{word}") for word in found]
 
 
 @completing
@@ -181,7 +218,7 @@ def _last_folders(ctx: click.Context) -> list[str]:
 def _place(ctx: click.Context) -> str:
     from meticulous.reader.collection import locate
 
-    return locate(ctx.params.get("directory"))
+    return locate(ctx.params.get("directory") or ctx.params.get("in_directory"))
 
 
 def _is_bash() -> bool:

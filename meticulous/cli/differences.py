@@ -11,10 +11,16 @@ from rich.text import Text
 
 from meticulous.cli.rendering import Line
 from meticulous.cli.wording import count_text, visible
-from meticulous.reader.comparing.causes import Cause, Explanation
+from meticulous.reader.comparing.causes import RESULTS_SAME, Cause, Explanation
 from meticulous.reader.comparing.comparison import Comparison
 from meticulous.reader.comparing.differences import Difference
-from meticulous.reader.comparing.display import blocks, change_text, heading
+from meticulous.reader.comparing.display import (
+    blocks,
+    change_text,
+    command_lines,
+    heading,
+    is_command,
+)
 from meticulous.reader.record import Record
 from meticulous.reader.table.flattening import MISSING
 
@@ -97,25 +103,30 @@ def explanation_sections(
         cut: Whether long values are cut.
     """
     yield _head(comparison)
+    titles = ("likely because of", "possibly because of")
     results = explanation.results if everything else explanation.results[:FEW]
     if results:
         yield [
             Line("what came out differently"),
-            *(_line(section, difference, cut) for section, difference in results),
+            *(line for found in results for line in _lines(*found, cut)),
             *_more(len(explanation.results) - len(results)),
         ]
+    else:
+        yield [Line("", Text(RESULTS_SAME), is_indented=False)]
+        titles = ("what went in differently", "what went in differently, of less weight")
     wanted = _wanted(explanation.causes, everything)
     hidden = len(explanation.causes) - len(wanted)
-    for title, is_likely in (("likely because of", True), ("possibly because of", False)):
+    for title, is_likely in zip(titles, (True, False), strict=True):
         causes = [cause for cause in wanted if cause.is_likely is is_likely]
         if causes:
             yield [
                 Line(title),
-                *(_line(c.section, c.difference, cut, c.reason) for c in causes),
+                *(line for c in causes for line in _lines(c.section, c.difference, cut, c.reason)),
             ]
     if hidden:
         yield _more(hidden)
-    remarks = [*explanation.remarks, *comparison.problems]
+    remarks = [text for text in explanation.remarks if text != RESULTS_SAME]
+    remarks += comparison.problems
     if remarks:
         yield [Line("besides"), *(Line("", Text(visible(text), "dim")) for text in remarks)]
 
@@ -146,11 +157,17 @@ def _head(comparison: Comparison) -> list[Line]:
     ]
 
 
-def _line(section: str, difference: Difference, cut: bool, reason: str = "") -> Line:
-    text = Text(change_text(section, difference, cut))
+def _lines(section: str, difference: Difference, cut: bool, reason: str = "") -> Iterator[Line]:
+    if is_command(section, difference):
+        one, other = command_lines(difference, cut)
+        yield Line("command", Text(f"A  {one}"))
+        label, text = "", Text(f"B  {other}")
+    else:
+        label = f"{section} {visible(difference.name)}"
+        text = Text(change_text(section, difference, cut))
     if reason:
         text.append(f"  [{reason}]", style="dim")
-    return Line(f"{section} {visible(difference.name)}", text)
+    yield Line(label, text)
 
 
 def _more(count: int) -> list[Line]:

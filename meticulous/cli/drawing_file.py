@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import logging
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,8 @@ def write_plot(plot: Plot, path: str) -> None:
 
 
 def _render(plot: Plot, kind: str) -> bytes:
+    # It tells in its log when it cannot keep its list of fonts, which is nothing to a reader.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         import matplotlib
         from matplotlib.figure import Figure

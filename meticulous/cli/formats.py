@@ -39,10 +39,18 @@ class Content:
     Attributes:
         view: The rows and columns.
         objects: Makes one JSON object for each row.
+        digits: How many significant digits numbers have in documents; None for as many as usual.
+        is_exact: Whether documents have all digits instead.
     """
 
     view: View
     objects: Callable[[], list[dict[str, Any]]]
+    digits: int | None = None
+    is_exact: bool = False
+
+    def digits_of(self, name: str) -> int | None:
+        """Return how many significant digits the numbers of a column have; None for all."""
+        return self.digits or (None if self.is_exact else self.view.digits(name))
 
 
 def format_of(path: str) -> str:
@@ -86,7 +94,7 @@ def encode(content: Content, name: str, *, is_page: bool = False) -> bytes:
     if name in ("csv", "tsv"):
         text = data_formats.as_csv(columns, "," if name == "csv" else "\t")
     else:
-        text = _document(content.view, name)
+        text = _document(content, name)
         text = f"{_PAGE if is_page and name == 'html' else ''}{text}\n"
     return text.encode("utf-8", "backslashreplace")
 
@@ -128,12 +136,16 @@ def _is_special(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _document(view: View, name: str) -> str:
+def _document(content: Content, name: str) -> str:
     from tabulate import tabulate
 
+    view = content.view
     names = list(view.columns)
     titles = cells.titles(names)
-    texts = [cells.cells(column, view.columns[column], full=True) for column in names]
+    texts = [
+        cells.cells(column, view.columns[column], full=True, digits=content.digits_of(column))
+        for column in names
+    ]
     sides = [
         "right" if cells.is_right_aligned(column, view.columns[column]) else "left"
         for column in names

@@ -10,12 +10,14 @@ from meticulous.cli.choosing import Chosen, is_choosing, narrowed
 from meticulous.cli.list_options import FOR_PEOPLE
 from meticulous.cli.view import View, chosen_view, everything, grouped_view, usual_view
 from meticulous.cli.wording import count_text
+from meticulous.errors import InvalidOptionError
 from meticulous.reader import Record, by_start
 from meticulous.reader.index import read_latest, read_records
 from meticulous.reader.program import add_programs, program_of
 from meticulous.reader.table.argument_columns import args_columns
 from meticulous.reader.table.ordering import sorted_rows
-from meticulous.reader.table.table import Table, make_table
+from meticulous.reader.table.reasons import reason_line
+from meticulous.reader.table.table import ID, Table, make_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,15 @@ class Gathered:
     def objects(self) -> list[dict[str, Any]]:
         """Return one object for each row, for programs."""
         if self.records is not None and self.view.is_usual:
-            return as_objects(self.records)
+            found = as_objects(self.records)
+            return found if ID in self.view.columns else [_without_id(row) for row in found]
         from meticulous.reader.table.data_formats import as_objects as flat_objects
 
         return flat_objects(self.view.columns)
+
+
+def _without_id(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != ID}
 
 
 def as_objects(records: Iterable[Record]) -> list[dict[str, Any]]:
@@ -58,6 +65,7 @@ def as_objects(records: Iterable[Record]) -> list[dict[str, Any]]:
             "summary": record.summary,
             "description": record.description,
             "tags": record.tags,
+            "reason": reason_line(record.status, record.reason, record.cause) or None,
             "cause": record.cause,
             "problems": record.problems,
             "directory": str(record.directory),
@@ -121,6 +129,10 @@ def _shown(
     else:
         choice = options["args"] or ("all" if is_data else "changed")
         view = usual_view(table, choice, is_data=is_data)
+    if options["no_id"]:
+        if view.columns.keys() == {ID}:
+            raise InvalidOptionError("--no-id leaves no column; name others with --columns.")
+        view = view.without(ID)
     return Gathered(view, records, chosen, _left_out(place, options, len(records), chosen))
 
 
@@ -139,12 +151,14 @@ def _left_out(place: str, options: Mapping[str, Any], shown: int, chosen: Chosen
     if shown >= chosen.count:
         return ""
     which = "first" if options["head"] or (options["sort"] and not options["tail"]) else "last"
+    last = min(options["tail"] or chosen.count, chosen.count)
+    of = f"the last {last} of " if options["head"] and last < chosen.count else ""
     if chosen.count == chosen.total:
         return (
-            f"The {which} {shown} of {count_text(chosen.total, 'experiment')} in {place}; "
+            f"The {which} {shown} of {of}{count_text(chosen.total, 'experiment')} in {place}; "
             "--all lists all."
         )
     return (
-        f"The {which} {shown} of {count_text(chosen.count, 'experiment')} chosen from "
+        f"The {which} {shown} of {of}{count_text(chosen.count, 'experiment')} chosen from "
         f"{chosen.total:,} in {place}; --all lists all that were chosen."
     )

@@ -31,8 +31,10 @@ def fitting(columns: Sequence[Column], width: int) -> int:
     return count
 
 
-def as_table(columns: Sequence[Column], details: Sequence[Text] | None = None) -> Table:
-    """Return the columns as a table for a terminal; `details` become a last column of lines."""
+def as_table(
+    columns: Sequence[Column], details: Sequence[Text] | None = None, title: str = ""
+) -> Table:
+    """Return the columns as a table for a terminal; `details` become a last one, below `title`."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -48,7 +50,7 @@ def as_table(columns: Sequence[Column], details: Sequence[Text] | None = None) -
             overflow="fold",
         )
     if details:
-        table.add_column(Text("args, summary"), overflow="fold")
+        table.add_column(Text(title), overflow="fold")
     for number in range(len(columns[0].cells)):
         row = [styled(column, number) for column in columns]
         table.add_row(*row, *(details[number : number + 1] if details else ()))

@@ -32,6 +32,21 @@ COMMANDS = {
 """The commands and their short help, which needs none of their modules."""
 
 
+_OTHER_WORDS = {
+    "list": ("ls", "ps", "table", "export", "find", "search", "status"),
+    "run": ("exec", "execute", "record", "start", "launch"),
+    "show": ("info", "inspect", "view", "open", "cat", "get", "describe"),
+    "logs": ("tail", "follow", "output", "stdout", "stderr"),
+    "diff": ("compare", "cmp"),
+    "plot": ("graph", "chart", "draw", "curves", "metrics"),
+    "path": ("dir", "folder", "cd", "where"),
+    "note": ("comment", "annotate"),
+    "rm": ("remove", "delete", "del", "trash", "clean"),
+    "restore": ("undelete", "undo", "recover"),
+}
+"""What people write for a command, for suggestions."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are modules of `meticulous.cli.commands`, imported on first use."""
 
@@ -81,7 +96,8 @@ def _unknown(word: str) -> str:
         return f"{word!r} is no command. `meticulous show {word}` shows the experiment {word}."
     import difflib
 
-    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    meaning = [name for name, words in _OTHER_WORDS.items() if word.lower() in words]
+    close = meaning or difflib.get_close_matches(word, COMMANDS, n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     return (
         f"{word!r} is neither a command nor a directory of experiments.{meant} "

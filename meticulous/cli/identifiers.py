@@ -18,17 +18,20 @@ _VERBATIM = "meticulous.verbatim"
 class CountsBackwards(click.Command):
     """A command whose arguments may be -1, -2 and so on, which are no options.
 
-    Its identifiers must be of the type `ID`, which refuses what looks like a mistyped option.
+    Its arguments must be of the types `ID`, `WORD` or `WORD_OR_ID`, which refuse what looks like a
+    mistyped option.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Leave unknown options among the arguments, where `ID` looks at them."""
+        """Leave unknown options among the arguments, where their types look at them."""
         ctx.ignore_unknown_options = True
         if "--" in args:
             ctx.meta[_VERBATIM] = frozenset(args[args.index("--") + 1 :])
         given = list(args)
         try:
             return super().parse_args(ctx, args)
+        except click.NoSuchOption:
+            raise
         except click.UsageError as error:
             # Where one argument too many is an option that does not exist, that is the mistake.
             for word in given[: given.index("--")] if "--" in given else given:
@@ -54,12 +57,9 @@ class _Identifier(_TextType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse options that do not exist."""
         word = str(value)
-        is_verbatim = ctx is not None and word in ctx.meta.get(_VERBATIM, ())
-        if ctx is None or is_verbatim or not word.startswith("-") or word == "-":
-            return word
-        if _COUNTING_BACK.fullmatch(word):
-            return word
-        raise _no_such_option(word, ctx)
+        if ctx is not None and _is_like_option(word, ctx) and not _COUNTING_BACK.fullmatch(word):
+            raise _no_such_option(word, ctx)
+        return word
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -70,6 +70,33 @@ class _Identifier(_TextType):
         return complete_ids(ctx, param, incomplete)
 
 
+class _Word(_TextType):
+    """A word that is data; it begins with a dash only behind `--`."""
+
+    name = "text"
+
+    def __init__(self, may_count_back: bool) -> None:
+        self.may_count_back = may_count_back
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what would be an option if it existed."""
+        word = str(value)
+        if ctx is None or not _is_like_option(word, ctx):
+            return word
+        if self.may_count_back and _COUNTING_BACK.fullmatch(word):
+            return word
+        raise _no_such_option(word, ctx, "What is none and begins with a dash belongs behind --.")
+
+
+def is_verbatim(word: str, ctx: click.Context) -> bool:
+    """Say whether a word of the command line stands behind `--`, and so is nothing but itself."""
+    return word in ctx.meta.get(_VERBATIM, ())
+
+
+def _is_like_option(word: str, ctx: click.Context) -> bool:
+    return word.startswith("-") and word != "-" and not is_verbatim(word, ctx)
+
+
 def _options(command: click.Command, ctx: click.Context) -> list[str]:
     names = [
         name for known in command.get_params(ctx) for name in (*known.opts, *known.secondary_opts)
@@ -77,13 +104,21 @@ def _options(command: click.Command, ctx: click.Context) -> list[str]:
     return [name for name in names if name.startswith("-")]
 
 
-def _no_such_option(word: str, ctx: click.Context) -> click.NoSuchOption:
-    possible = difflib.get_close_matches(word, _options(ctx.command, ctx))
-    return click.NoSuchOption(word, possibilities=possible or None, ctx=ctx)
+def _no_such_option(word: str, ctx: click.Context, hint: str = "") -> click.NoSuchOption:
+    name = word.partition("=")[0]
+    message = f"No such option {name!r}. {hint}".rstrip()
+    possible = difflib.get_close_matches(name, _options(ctx.command, ctx))
+    return click.NoSuchOption(name, message, possibilities=possible or None, ctx=ctx)
 
 
 ID = _Identifier()
 """The type of an argument that names experiments."""
+
+WORD = _Word(may_count_back=False)
+"""The type of an argument that is data, such as the text of a note."""
+
+WORD_OR_ID = _Word(may_count_back=True)
+"""The type of an argument that is data, but could be taken for an identifier such as -1."""
 
 
 def directory_option(command: Decorated) -> Decorated:

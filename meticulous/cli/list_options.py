@@ -31,17 +31,29 @@ else:
     _WordsType = click.ParamType
 
 
+_LAST_WORD = "meticulous.last-word"
+
+
 class ListCommand(SectionedCommand):
     """The command, with an option whose value may be left out."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give `--watch` its usual value where no number follows it."""
+        if args:
+            ctx.meta[_LAST_WORD] = args[-1]
         words = []
         for number, word in enumerate(args):
             following = "".join(args[number + 1 : number + 2])
             is_alone = word == "--watch" and not re.fullmatch(r"[0-9.]+", following)
             words.append(f"--watch={_USUAL_SECONDS:g}" if is_alone else word)
         return super().parse_args(ctx, words)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete also what begins with - as the value of an option that stands before it."""
+        for option in self.get_params(ctx):
+            if isinstance(option.type, _Words) and ctx.meta.get(_LAST_WORD) in option.opts:
+                return option.shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
 
 
 class _Words(_WordsType):
@@ -110,7 +122,8 @@ _OPTIONS = (
         multiple=True,
         metavar="COLUMNS",
         help="These columns in this order, with commas: names (lr, summary.loss), what names begin "
-        "with (args, args.model), or wildcards (*.loss). The id comes first if it is not named.",
+        "with (args, args.model), or wildcards (*.loss). The id comes first if it is not named. "
+        "Where they do not fit, the table comes in several parts.",
     ),
     _option(
         _COLUMNS,
@@ -125,13 +138,23 @@ _OPTIONS = (
     _option(_COLUMNS, "--wide", is_flag=True, help="Show all columns, however long the lines get."),
     _option(_COLUMNS, "--no-truncate", is_flag=True, help="Cut and round no value."),
     _option(
+        _COLUMNS,
+        "--digits",
+        type=click.IntRange(min=1, max=17),
+        metavar="N",
+        help="Significant digits of numbers in table, markdown, latex and html; csv, tsv, json and "
+        "jsonl stay exact.  [default: 6, for statistics of groups 4; all in a table that is piped]",
+    ),
+    _option(_COLUMNS, "--no-id", is_flag=True, help="Leave out the column of the ids."),
+    _option(
         _SHAPE,
         "--sort",
         type=_Words(),
         multiple=True,
         metavar="COLUMN",
         help="Sort by this column, then by the next; -COLUMN for the largest first. Rows without a "
-        f"value come last. Of more than {USUAL_COUNT} rows a table has the first.",
+        f"value come last. Of more than {USUAL_COUNT} rows a table has the first. Of groups, a "
+        "column means its mean.",
     ),
     _option(
         _SHAPE,
@@ -139,8 +162,8 @@ _OPTIONS = (
         type=_Words(),
         multiple=True,
         metavar="COLUMN",
-        help="One row for all experiments with the same values there: how many, and statistics of "
-        "their results and duration, or of --columns.",
+        help="One row for all experiments with the same values there, in the order of these: how "
+        "many, and statistics of their results and duration, or of --columns.",
     ),
     _option(
         _SHAPE,
@@ -176,7 +199,8 @@ _OPTIONS = (
         "--watch",
         type=click.FloatRange(min=0.1),
         metavar="[SECONDS]",
-        help=f"Draw it anew every few seconds until Ctrl-C.  [default: {_USUAL_SECONDS:g}]",
+        help="Draw it anew every few seconds until Ctrl-C, as many rows as the window has room "
+        f"for.  [default: {_USUAL_SECONDS:g}]",
     ),
 )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from meticulous.cli.cells import value_cell
 from meticulous.cli.grid import as_table, fitting, room, status_text
 from meticulous.cli.plain_table import LEAST_ROOM, Column, make_columns, part_of
 from meticulous.cli.view import View
-from meticulous.cli.wording import ABSENT, count_text, short_value, value_text, visible
+from meticulous.cli.wording import ABSENT, count_text, visible
 from meticulous.reader.table.flattening import MISSING
 from meticulous.reader.table.table import ID
 
@@ -21,6 +22,23 @@ _ENOUGH = 12
 """Values that are shown of one experiment where they do not have columns of their own."""
 
 _FACTS = (ID, "status", "start", "duration")
+
+
+class _Form(NamedTuple):
+    """A way to lay out the usual columns."""
+
+    shows_age: bool = True
+    folds_args: bool = False
+    folds_summary: bool = False
+
+
+_FORMS = (
+    _Form(),
+    _Form(shows_age=False),
+    _Form(folds_args=True),
+    _Form(folds_args=True, folds_summary=True),
+)
+"""Those that are tried, the most spacious first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +49,13 @@ class Layout:
         width: The characters in a line of the terminal.
         is_wide: Whether lines may be longer than that.
         is_full: Whether values are neither cut nor rounded, and none is left out.
+        digits: How many significant digits numbers have; None for as many as usual.
     """
 
     width: int
     is_wide: bool = False
     is_full: bool = False
+    digits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,55 +86,74 @@ def draw(view: View, layout: Layout) -> Picture:
     """Lay out a view, of at least one row, for a terminal."""
     if view.is_usual and not layout.is_wide:
         return _draw_usual(view, layout)
-    columns = make_columns(view, list(view.columns), full=layout.is_full)
-    count = fitting(columns, layout.width)
-    if count == len(columns):
+    names = list(view.columns)
+    columns = make_columns(view, names, layout.is_full, digits=layout.digits)
+    if room(columns) <= layout.width:
         return Picture(as_table(columns), layout.width)
-    if layout.is_wide or layout.is_full:
-        return Picture(as_table(columns), room(columns, at_least=not layout.is_wide))
-    if count < min(2, len(columns)):
-        return Picture(_plain_blocks(columns[:_ENOUGH]), layout.width, _left_out(columns, _ENOUGH))
-    return Picture(as_table(columns[:count]), layout.width, _left_out(columns, count))
-
-
-def _left_out(columns: Sequence[Column], count: int) -> str:
-    more = len(columns) - count
-    if more <= 0:
-        return ""
-    do = "do" if more > 1 else "does"
-    return (
-        f"{count_text(more, 'more column')} {do} not fit; --wide shows all, --columns those you "
-        "choose."
+    if layout.is_wide:
+        return Picture(as_table(columns), room(columns, at_least=False))
+    keys = [column for name, column in zip(names, columns, strict=True) if name in view.keys]
+    others = [column for name, column in zip(names, columns, strict=True) if name not in view.keys]
+    parts = _parts(keys, others, layout.width)
+    if not parts:
+        return Picture(_plain_blocks(columns), layout.width)
+    tables: list[RenderableType] = []
+    for number, part in enumerate(parts):
+        tables += [Text()] if number else []
+        tables.append(as_table([*keys, *part]))
+    shown = count_text(len(parts), "part")
+    return Picture(
+        Group(*tables), layout.width, f"In {shown}, one below the other; --wide shows it in one."
     )
+
+
+def _parts(keys: Sequence[Column], others: Sequence[Column], width: int) -> list[Sequence[Column]]:
+    """Return the columns in parts that fit beside the keys; none where there is too little room."""
+    parts: list[Sequence[Column]] = []
+    while others:
+        count = fitting([*keys, *others], width) - len(keys)
+        if count < 1:
+            first = replace(others[0], flexible=True)
+            if room([*keys, first]) > width:
+                return []
+            parts.append([first])
+        else:
+            parts.append(others[:count])
+        others = others[max(1, count) :]
+    return parts
 
 
 def _draw_usual(view: View, layout: Layout) -> Picture:
     now = datetime.now().astimezone()
-    for present, fold_args, fold_summary in (
-        (now, False, False),
-        (None, False, False),
-        (now, True, False),
-        (None, True, False),
-        (None, True, True),
-    ):
-        columns, remark = _usual_columns(view, layout, present, fold_args, fold_summary)
+    for form in _FORMS:
+        columns, remark = _usual_columns(view, layout, now, form)
         if room(columns) <= layout.width:
             return Picture(as_table(columns), layout.width, remark)
-    facts = make_columns(view, [name for name in _FACTS if name in view.columns], layout.is_full)
+    names = [name for name in _FACTS if name in view.columns]
     details, remark = _details(view, layout)
-    if room(facts) + 2 + LEAST_ROOM <= layout.width:
-        return Picture(as_table(facts, details), layout.width, remark)
-    return Picture(_blocks(facts, details), layout.width, remark)
+    facts = make_columns(view, names, layout.is_full, now, age_below=True)
+    if facts and room(facts) + 2 + LEAST_ROOM <= layout.width:
+        title = ", ".join(_folded_titles(view))
+        return Picture(as_table(facts, details, title), layout.width, remark)
+    return Picture(_blocks(make_columns(view, names, layout.is_full, now), details), layout.width)
 
 
 def _usual_columns(
-    view: View, layout: Layout, now: datetime | None, fold_args: bool, fold_summary: bool
+    view: View, layout: Layout, now: datetime, form: _Form
 ) -> tuple[list[Column], str]:
-    groups = {"args": fold_args, "summary": fold_summary}
+    groups = {"args": form.folds_args, "summary": form.folds_summary}
     columns: list[Column] = []
     remark = ""
     spread = [name for name in view.columns if not groups.get(part_of(name), False)]
-    by_name = dict(zip(spread, make_columns(view, spread, layout.is_full, now), strict=True))
+    made = make_columns(
+        view,
+        spread,
+        layout.is_full,
+        now if form.shows_age else None,
+        layout.digits,
+        age_below=form.folds_args,
+    )
+    by_name = dict(zip(spread, made, strict=True))
     for name in view.columns:
         part = part_of(name)
         if name in by_name:
@@ -124,20 +163,21 @@ def _usual_columns(
             texts, left_out = _folded(view, names, layout)
             remark = remark or left_out
             style = "cyan" if part == "args" else ""
-            columns.append(Column(part, texts, style=style, flexible=True))
+            title = _folded_titles(view)[0] if part == "args" else part
+            columns.append(Column(title, texts, style=style, flexible=True))
     return columns, remark
 
 
 def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str], str]:
     """Return the values of each row in one cell; and what was left out, if anything was."""
     titles = [visible(name.partition(".")[2]) for name in names]
-    text = value_text if layout.is_full else short_value
     rows, most = [], 0
     for number in range(len(view)):
         present = [
-            _pair(title, view.columns[name][number], text)
+            _pair(title, view.columns[name][number], layout, view.digits(name))
             for name, title in zip(names, titles, strict=True)
             if view.columns[name][number] is not MISSING
+            and not (name in view.is_default and view.is_default[name][number])
         ]
         shown = present if layout.is_full else present[:_ENOUGH]
         more = len(present) - len(shown)
@@ -151,8 +191,13 @@ def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str]
     )
 
 
-def _pair(title: str, value: Any, text: Callable[[Any], str]) -> str:
-    shown = text(value)
+def _folded_titles(view: View) -> list[str]:
+    """Return the headings of arguments and results that are folded together."""
+    return ["changed args" if view.is_default else "args", "summary"]
+
+
+def _pair(title: str, value: Any, layout: Layout, digits: int) -> str:
+    shown = value_cell(value, layout.is_full, layout.digits or (None if layout.is_full else digits))
     is_phrase = isinstance(value, str) and " " in shown and shown[0] != "'"
     return f'{title}="{shown}"' if is_phrase else f"{title}={shown}"
 

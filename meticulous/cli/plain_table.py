@@ -14,13 +14,14 @@ from rich.cells import cell_len
 from meticulous.cli import cells
 from meticulous.cli.aligning import aligned
 from meticulous.cli.view import View
+from meticulous.reader.table.reasons import REASON
 from meticulous.reader.table.table import ID
 
 LEAST_ROOM = 24
 """Characters that a column of free text must at least have."""
 
-_FLEXIBLE = ("description", "tags", "problems")
-_STYLES = {ID: "bold", "description": "dim", "tags": "dim", "problems": "red"}
+_FLEXIBLE = (REASON, "description", "tags", "problems")
+_STYLES = {ID: "bold", "description": "dim", "tags": "dim", "problems": "red", REASON: "red"}
 _FORCING = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 
@@ -47,7 +48,7 @@ class Column:
     @property
     def width(self) -> int:
         """The characters that its longest cell takes."""
-        return max(map(cell_len, (self.title, *self.cells)))
+        return max(cell_len(line) for cell in (self.title, *self.cells) for line in _lines(cell))
 
     @property
     def least_width(self) -> int:
@@ -57,23 +58,46 @@ class Column:
 
 def may_be_terminal() -> bool:
     """Say whether a person may look at the output; then rich knows better."""
-    return bool(sys.stdout and sys.stdout.isatty()) or any(os.environ.get(name) for name in _FORCING)
+    return bool(sys.stdout and sys.stdout.isatty()) or any(
+        os.environ.get(name) for name in _FORCING
+    )
 
 
-def print_lines(view: View) -> None:
-    """Print for a pipe: every column, nothing cut, no colours."""
-    for line in as_lines(make_columns(view, list(view.columns), full=True)):
+def print_lines(view: View, digits: int | None) -> None:
+    """Print for a pipe: every column, nothing cut, no colours; `digits` None for all of them."""
+    for line in as_lines(make_columns(view, list(view.columns), full=True, digits=digits)):
         click.echo(line)
 
 
 def make_columns(
-    view: View, names: Sequence[str], full: bool, now: datetime | None = None
+    view: View,
+    names: Sequence[str],
+    full: bool,
+    now: datetime | None = None,
+    digits: int | None = None,
+    age_below: bool = False,
 ) -> list[Column]:
-    """Return columns of a view as text; see `cells.cells`."""
+    """Return columns of a view as text.
+
+    Args:
+        view: The view.
+        names: The columns.
+        full: Whether nothing is cut, nor rounded unless `digits` says so.
+        now: The present; with it, times tell how long ago they were.
+        digits: How many significant digits numbers have.
+        age_below: Whether they tell that in a second line.
+    """
     return [
         Column(
             title,
-            cells.cells(name, view.columns[name], full=full, now=now),
+            cells.cells(
+                name,
+                view.columns[name],
+                full=full,
+                digits=digits or (None if full else view.digits(name)),
+                now=now,
+                before_age="\n" if age_below else ", ",
+            ),
             style=_STYLES.get(name, "cyan" if part_of(name) == "args" else ""),
             right=cells.is_right_aligned(name, view.columns[name]),
             flexible=name in _FLEXIBLE,
@@ -90,6 +114,10 @@ def as_lines(columns: Sequence[Column]) -> Iterable[str]:
         *(list(row) for row in zip(*(column.cells for column in columns), strict=True)),
     ]
     return aligned(rows, [column.right for column in columns])
+
+
+def _lines(cell: str) -> list[str]:
+    return cell.split("\n")
 
 
 def part_of(name: str) -> str:

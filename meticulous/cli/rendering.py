@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from meticulous.cli.aligning import aligned as aligned
+from meticulous.cli.exact_output import escaped_json, print_exactly
 from meticulous.folder import status
 from meticulous.folder.encoding import encode_document
 
@@ -51,8 +52,11 @@ def terminal() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as strict JSON, in the form of the files in a folder."""
-    click.echo(encode_document(value).decode(), nl=False)
+    """Print a value as strict JSON, in the form of the files in a folder.
+
+    Characters that could steer a terminal are escaped, which means the same in JSON.
+    """
+    print_exactly(escaped_json(encode_document(value)))
 
 
 def print_remark(console: Console, text: str) -> None:

@@ -219,8 +219,15 @@ def _metrics(contents: Contents) -> Iterator[Line]:
     metrics = contents.metrics
     if metrics is None:
         return
-    title = f"metrics, the last of {count_text(metrics.lines, 'line')}"
-    yield from _values(title, {k: v for k, v in metrics.last.items() if k != "time"})
+    yield Line(f"metrics, the last values of {count_text(metrics.lines, 'line')}")
+    earlier = metrics.earlier
+    # What belongs to the last step stands together, directly below it.
+    for name in sorted(metrics.last, key=lambda name: name in earlier):
+        if name != "time":
+            text = Text(value_text(metrics.last[name]))
+            if name in earlier:
+                text.append(f"  at step {value_text(earlier[name])}", style="dim")
+            yield Line(visible(name), text)
 
 
 def _environment(environment: Mapping[str, Any]) -> Iterator[Line]:

@@ -6,7 +6,7 @@ import os
 
 from meticulous.errors import ExperimentsDirectoryError, InvalidExperimentIdError
 from meticulous.folder.layout import NUMBERS
-from meticulous.folder.writing import write_all
+from meticulous.folder.writing import append_whole
 
 _TAIL = 4096
 """Bytes at the end of the list of numbers that are read: hundreds of the latest numbers."""
@@ -196,9 +196,14 @@ def _remember(experiments_directory: str, number: str) -> str:
 
 def _append_numbers(experiments_directory: str, numbers: list[str]) -> None:
     path = os.path.join(experiments_directory, NUMBERS)
+    is_new = not os.path.lexists(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o666)
     try:
-        write_all(descriptor, "".join(f"{entry}\n" for entry in numbers).encode("ascii"))
+        append_whole(descriptor, "".join(f"{entry}\n" for entry in numbers).encode("ascii"))
+    except OSError:
+        if is_new and os.fstat(descriptor).st_size == 0:
+            os.unlink(path)
+        raise
     finally:
         os.close(descriptor)

@@ -197,8 +197,32 @@ def _delete(folder: str) -> None:
     with _explained(f"{folder} cannot be deleted", folder):
         doomed = os.path.join(directory, f"{_DELETING}{os.getpid()}-{next(_serial)}")
         os.rename(os.path.join(directory, name), doomed)
-    with _explained(f"{folder} cannot be deleted in full, the rest is in {doomed}", doomed):
-        _delete_tree(doomed)
+        contents = _contents(doomed)
+        try:
+            _delete_tree(doomed)
+        except OSError as error:
+            rest = doomed
+            if _contents(doomed) == contents != []:
+                with contextlib.suppress(OSError):
+                    os.rename(doomed, os.path.join(directory, name))
+                    rest = ""
+            failure = error
+        else:
+            return
+    whole = f"{folder} cannot be deleted"
+    what = f"{whole} in full, the rest is in {rest}" if rest else f"{whole}, nothing of it was"
+    with _explained(what, rest or None):
+        raise failure
+
+
+def _contents(folder: str) -> list[str]:
+    """Return the paths of all that is in a folder, as far as it may be looked into."""
+    if os.path.islink(folder):
+        return []
+    found = []
+    for parent, folders, files in os.walk(folder):
+        found += [os.path.join(parent, name) for name in (*folders, *files)]
+    return sorted(found)
 
 
 def _keep(directory: str, name: str) -> None:

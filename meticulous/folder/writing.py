@@ -198,13 +198,36 @@ def append_line(path: str, line: bytes) -> None:
     """Append one complete line to the file at `path`, which is created when missing.
 
     Raises:
-        OSError: The file could not be written.
+        OSError: The file could not be written; it is then as before.
     """
+    is_new = not os.path.lexists(path)
     descriptor = open_lines(path)
     try:
-        write_all(descriptor, line)
+        append_whole(descriptor, line)
+    except OSError:
+        if is_new and os.fstat(descriptor).st_size == 0:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        raise
     finally:
         os.close(descriptor)
+
+
+def append_whole(descriptor: int, data: bytes) -> None:
+    """Append all of `data` or nothing; what only a part of was written is cut off again.
+
+    It stays where another process has appended behind it in the meantime.
+
+    Raises:
+        OSError: The file could not be written.
+    """
+    before = os.fstat(descriptor).st_size
+    written, error = write_available(descriptor, data)
+    if error is not None:
+        if written and os.fstat(descriptor).st_size == before + written:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, before)
+        raise error
 
 
 def _mend_last_line(descriptor: int) -> None:

@@ -15,6 +15,9 @@ from meticulous.reader.record import Record, read_record
 USUAL_NAME = "experiments"
 """What the experiments directory is called unless its user chose another name."""
 
+_LONGEST_NAME = 255
+"""Characters that the name of a folder may have."""
+
 _MARKS = (layout.STATUS, layout.METADATA, layout.ARGS)
 
 
@@ -24,7 +27,8 @@ def locate(directory: str | os.PathLike[str] | None = None) -> str:
     Args:
         directory: It, or a folder whose subfolder `experiments` is it. By default `experiments`
             is looked for in the working directory and the folders above it, the first with
-            experiments in it; then the working directory may itself be one.
+            experiments in it; inside of an experiment, its directory is meant; then the working
+            directory may itself be one.
 
     Raises:
         ExperimentsDirectoryError: There is no such directory, or it is a single experiment.
@@ -35,10 +39,12 @@ def locate(directory: str | os.PathLike[str] | None = None) -> str:
     found = None
     for folder in _upwards(here):
         candidate = os.path.join(folder, USUAL_NAME)
-        if os.path.isdir(candidate) and not is_record(candidate):
+        if os.path.isdir(candidate) and (_is_closed(candidate) or not is_record(candidate)):
             if _holds_records(candidate):
                 return candidate
             found = found or candidate
+        if _is_certainly_record(folder):
+            return os.path.dirname(folder)
     if _holds_records(here):
         return here
     if found is not None:
@@ -109,6 +115,7 @@ def list_ids(directory: str | os.PathLike[str]) -> list[str]:
     """
     directory = os.fspath(directory)
     try:
+        _look_into(directory)
         with os.scandir(directory) as entries:
             names = [entry.name for entry in entries if is_listed(entry)]
     except OSError as error:
@@ -124,6 +131,7 @@ def list_folders(directory: str) -> set[str]:
     """
     names = set()
     try:
+        _look_into(directory)
         with os.scandir(directory) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
@@ -138,12 +146,37 @@ def not_found(directory: str, experiment_id: str) -> str:
     """Return the message for an id that no experiment of the directory has."""
     ids = list_ids(directory)
     message = f"There is no experiment {experiment_id!r} in {directory}. "
+    way_back = _way_back(directory, experiment_id)
+    if way_back:
+        return f"{message}{way_back}"
     if not ids:
         return f"{message}It holds no experiments yet; record one with `meticulous run`."
     count = "one experiment" if len(ids) == 1 else f"{len(ids)} experiments"
     nearest = _nearest(experiment_id, ids)
     named = f"; the nearest: {', '.join(nearest)}" if nearest else ""
     return f"{message}It holds {count}{named}. `meticulous list {directory} --all` shows all."
+
+
+def _way_back(directory: str, words: str) -> str:
+    """Return how to bring experiments back from the trash; "" where they do not lie there."""
+    import shlex
+
+    from meticulous.folder import trash
+
+    if words.startswith("-") or len(words) > _LONGEST_NAME:
+        return ""  # in the trash, -1 is what was removed last
+    try:
+        removed = trash.choose(trash.list_removed(directory), [words])
+    except (ExperimentNotFoundError, ExperimentsDirectoryError):
+        return ""
+    usual = None
+    with contextlib.suppress(ExperimentsDirectoryError):
+        usual = os.path.realpath(locate())
+    command = f"meticulous restore {shlex.quote(words)}"
+    if os.path.realpath(directory) != usual:
+        command += f" --directory {shlex.quote(directory)}"
+    what, them = ("It lies", "it") if len(removed) == 1 else ("They lie", "them")
+    return f"{what} in the trash; `{command}` brings {them} back."
 
 
 def is_record(directory: str) -> bool:
@@ -159,6 +192,13 @@ def is_record(directory: str) -> bool:
     return False
 
 
+def _is_certainly_record(directory: str) -> bool:
+    # Not only one of the marks: a project may well have an args.json of its own.
+    return all(
+        os.path.isfile(os.path.join(directory, name)) for name in (layout.STATUS, layout.METADATA)
+    )
+
+
 def _given(directory: str) -> str:
     if not os.path.isdir(directory):
         what = "is a file, not a folder" if os.path.lexists(directory) else "does not exist"
@@ -166,7 +206,7 @@ def _given(directory: str) -> str:
             f"The experiments directory {directory} {what}. Name the folder that holds the "
             "numbered experiment folders."
         )
-    if _holds_records(directory):
+    if _is_closed(directory) or _holds_records(directory):
         return directory
     if is_record(directory):
         raise ExperimentsDirectoryError(
@@ -174,7 +214,7 @@ def _given(directory: str) -> str:
             f"`meticulous show {directory}` shows it."
         )
     inner = os.path.normpath(os.path.join(directory, USUAL_NAME))
-    return inner if _holds_records(inner) else directory
+    return inner if _is_closed(inner) or _holds_records(inner) else directory
 
 
 def _upwards(folder: str) -> Iterable[str]:
@@ -189,9 +229,28 @@ def _upwards(folder: str) -> Iterable[str]:
 def _holds_records(directory: str) -> bool:
     try:
         with os.scandir(directory) as entries:
-            return any(is_listed(entry) for entry in entries)
+            return any(
+                is_listed(entry) and not (entry.name == USUAL_NAME and _is_closed(entry.path))
+                for entry in entries
+            )
     except OSError:
         return False
+
+
+def _is_closed(directory: str) -> bool:
+    """Say whether there is a folder that may not be looked into."""
+    try:
+        _look_into(directory)
+    except PermissionError:
+        return os.path.isdir(directory)
+    except OSError:
+        return False
+    return not os.access(directory, os.R_OK)
+
+
+def _look_into(directory: str) -> None:
+    """Raise OSError where what is in a folder cannot be reached, though its names may be read."""
+    os.stat(os.path.join(directory, os.curdir))
 
 
 def is_listed(entry: os.DirEntry[str]) -> bool:

@@ -24,10 +24,19 @@ class Metrics:
         lines: How many lines there are.
         last: The last value of each name, step and time included. In very large files only names
             that occur in the last 8 MiB are found.
+        steps: The step of each of these values, without step and time themselves; of a value
+            whose line tells no step there is none.
     """
 
     lines: int
     last: dict[str, Any]
+    steps: dict[str, Any]
+
+    @property
+    def earlier(self) -> dict[str, Any]:
+        """The steps of the values that were logged last before the last step."""
+        now = self.last.get("step")
+        return {name: step for name, step in self.steps.items() if step != now}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +103,13 @@ def _read_metrics(files: Files) -> Metrics | None:
     if size > _WHOLE:
         data = data.partition(b"\n")[2]
     last: dict[str, Any] = {}
+    steps: dict[str, Any] = {}
     for line in files.decode_lines(layout.METRICS, data):
         last.update(line)
-    return Metrics(lines, revive_numbers(last))
+        step = line.get("step")
+        steps.update(dict.fromkeys(line, step))
+    steps = {n: s for n, s in steps.items() if s is not None and n not in ("step", "time")}
+    return Metrics(lines, revive_numbers(last), steps)
 
 
 def _list_entries(files: Files) -> list[Entry]:

@@ -325,8 +325,14 @@ def _metrics_heading(contents: Contents) -> str:
 
 
 def _last_values(contents: Contents) -> list[tuple[str, str]]:
-    last = contents.metrics.last if contents.metrics else {}
-    return _values({name: value for name, value in last.items() if name != TIME})
+    if contents.metrics is None:
+        return []
+    found, earlier = [], contents.metrics.earlier
+    for name, value in contents.metrics.last.items():
+        step = earlier.get(name, MISSING)
+        when = "" if step is MISSING else f" at step {value_text(step)}"
+        found += [(n, f"{text}{when}") for n, text in _values({name: value}) if name != TIME]
+    return found
 
 
 def _values(values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -354,7 +354,7 @@ class Experiments:
         return series_frame(long_columns({reader.expid: reader.log for reader in self}, names))
 
     def diff(self, a: str | int, b: str | int) -> Comparison:
-        """Compare two experiments: arguments, code, environment, packages, results, files.
+        """Compare two experiments: all that their folders tell; see `compare`.
 
         Args:
             a: The id of the first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -13,6 +14,9 @@ from meticulous.folder.plain import plain
 
 ABSENT = "-"
 """Stands for a value that is not there."""
+
+_LONGEST = 1e12
+"""Seconds up to which a duration is shown in days; some 30,000 years."""
 
 # Control characters, line separators, changes of the writing direction, undecodable bytes.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -46,6 +50,19 @@ def number_text(value: float) -> str:
     return next(name for name, number in SPECIAL_NUMBERS.items() if repr(number) == repr(value))
 
 
+def rounded_text(value: float, digits: int) -> str:
+    """Return a number with so many significant digits, or fewer where these say all of it.
+
+    Large numbers are not shortened to powers of ten, but to whole numbers.
+    """
+    if not math.isfinite(value):
+        return number_text(value)
+    text = format(value, f".{digits}g")
+    if float(text) == value:
+        return repr(value)
+    return format(value, ".0f") if 10**digits <= abs(value) < 1e15 else text
+
+
 def short_value(value: Any, width: int = 32) -> str:
     """Return a value for a table: numbers with six digits, long text cut to `width` characters."""
     if isinstance(value, float) and math.isfinite(value):
@@ -56,7 +73,12 @@ def short_value(value: Any, width: int = 32) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Return a duration in the two units that matter, such as "4 min 10 s"."""
+    """Return a duration in the two units that matter, such as "4 min 10 s".
+
+    What no clock can have measured is seconds as they stand.
+    """
+    if not abs(seconds) < _LONGEST:
+        return f"{number_text(seconds)} s"
     if seconds < 0.9995:
         return f"{round(seconds * 1000)} ms"
     if seconds < 59.95:
@@ -83,8 +105,10 @@ def size_text(size: int) -> str:
 
 
 def minute_text(moment: datetime) -> str:
-    """Return a time in the reader's time zone, to the minute."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+    """Return a time in the reader's time zone, to the minute; as it is where that is no year."""
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        moment = moment.astimezone()
+    return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="minutes")
 
 
 def moment_text(moment: datetime) -> str:

@@ -116,6 +116,21 @@ def test_columns_metrics_and_tags_are_completed(bash, experiments):
     assert bash("tag", "1", "") == ["baseline"]
 
 
+def test_short_names_and_descending_orders_are_completed(bash, experiments):
+    write_record(experiments, "13", summary={"val": {"acc": 0.5}, "loss": 1})
+    assert bash("list", "--columns", "val") == ["val.acc"]
+    assert bash("list", "--sort", "-lo") == ["-loss"]
+    assert bash("list", "--sort", "id,-lo") == ["id,-loss"]
+    assert bash("list", "--group-by", "epo") == ["epochs"]
+    assert "--sort" in bash("list", "--so")
+
+
+def test_statuses_and_tags_are_completed(bash, experiments):
+    assert bash("list", "--status", "E") == ["ERROR"]
+    assert bash("list", "--status", "LOST,su") == ["LOST,SUCCESS"]
+    assert bash("list", "--tag", "") == ["baseline"]
+
+
 def test_what_is_in_the_trash_is_completed_for_restore(bash, experiments):
     remove(str(experiments / "12"))
     assert bash("restore", "") == ["12"]

@@ -37,13 +37,22 @@ def test_a_row_tells_what_matters(command, experiments: Path):
     assert done.returncode == 0
     assert done.stderr == ""
     assert rows(done.stdout) == [
-        ["id", "status", "started", "duration", "lr", "epochs", "accuracy", "description", "tags"],
-        ["1", "SUCCESS", "2026-11-22 14:03", "3.2 s", "0.2", "100", "0.9533333333333334", "-", "-"],
         [
-            *("2", "SUCCESS", "2026-11-22 14:04", "4 min 10 s", "0.1", "300", "NaN"),
+            *("id", "status", "started", "duration", "lr", "epochs", "accuracy", "reason"),
+            *("description", "tags"),
+        ],
+        [
+            *("1", "SUCCESS", "2026-11-22 14:03", "3.2 s", "0.2", "100", "0.9533333333333334"),
+            *("-", "-", "-"),
+        ],
+        [
+            *("2", "SUCCESS", "2026-11-22 14:04", "4 min 10 s", "0.1", "300", "NaN", "-"),
             *("more\\nepochs", "a, b"),
         ],
-        ["3", "ERROR", "2026-11-22 14:05", "3.2 s", "0.2", "100", "-", "-", "-"],
+        [
+            *("3", "ERROR", "2026-11-22 14:05", "3.2 s", "0.2", "100", "-"),
+            *("exit code 3", "-", "-"),
+        ],
     ]
 
 
@@ -132,6 +141,7 @@ def test_json_holds_everything_that_is_shown(command, experiments: Path):
         "summary": {"accuracy": "NaN"},
         "description": "more\nepochs",
         "tags": ["a", "b"],
+        "reason": None,
         "cause": None,
         "problems": [],
         "directory": str(experiments / "2"),

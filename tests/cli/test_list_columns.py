@@ -134,7 +134,8 @@ def test_numbers_are_rounded_and_long_text_is_cut_on_a_terminal_only(on_terminal
 def test_started_is_told_relative_where_there_is_room(on_terminal, experiments: Path):
     write_record(experiments, "1", metadata={"start-time": "2020-01-01T00:00:00"})
     assert re.search(r"2020-01-01 00:00, \d+ days ago", plain(on_terminal("list", columns=200)))
-    assert "ago" not in plain(on_terminal("list", columns=70))
+    lines = plain(on_terminal("list", columns=70)).splitlines()
+    assert not any("00:00" in line and "ago" in line for line in lines), "it stands below"
 
 
 def test_two_thousand_results_are_cut_and_it_is_said_how_to_see_them(
@@ -148,7 +149,7 @@ def test_two_thousand_results_are_cut_and_it_is_said_how_to_see_them(
     assert "and 1,988 more" in screen
     assert "--wide" in screen
     screen = plain(on_terminal("list", ".", "--columns", "summary", columns=80))
-    assert re.search(r"1,99\d more columns do not fit", screen)
+    assert screen.count("result_") == 2000, "what was asked for is shown in parts"
     screen = plain(on_terminal("list", ".", "--wide", columns=80))
     assert "result_1999" in screen
     assert "more" not in screen

@@ -50,15 +50,6 @@ class TestGroups:
     def test_numbers_are_summed_up_and_runs_counted(self, groups):
         assert groups("--group-by", "lr", "--columns", "steps") == [
             {
-                "args.lr": 0.2,
-                "runs": 2,
-                "summary.steps.mean": 20.0,
-                "summary.steps.std": pytest.approx(200**0.5),
-                "summary.steps.min": 10,
-                "summary.steps.max": 30,
-                "summary.steps.count": 2,
-            },
-            {
                 "args.lr": 0.1,
                 "runs": 2,
                 "summary.steps.mean": 30.0,
@@ -67,10 +58,19 @@ class TestGroups:
                 "summary.steps.max": 40,
                 "summary.steps.count": 2,
             },
+            {
+                "args.lr": 0.2,
+                "runs": 2,
+                "summary.steps.mean": 20.0,
+                "summary.steps.std": pytest.approx(200**0.5),
+                "summary.steps.min": 10,
+                "summary.steps.max": 30,
+                "summary.steps.count": 2,
+            },
         ]
 
     def test_values_that_are_no_numbers_are_passed_over(self, groups):
-        one, other = groups("--group-by", "lr", "--aggregate", "mean,count", "--columns", "loss")
+        other, one = groups("--group-by", "lr", "--aggregate", "mean,count", "--columns", "loss")
         assert other["summary.loss.mean"] == 0.30000000000000004
         assert other["summary.loss.count"] == 1
         assert one["summary.loss.mean"] == "NaN"
@@ -92,7 +92,7 @@ class TestGroups:
     def test_a_missing_value_is_a_group_of_its_own(self, groups, experiments: Path):
         write_record(experiments, "5", minutes=9, args={})
         found = groups("--group-by", "lr", "--aggregate", "count", "--columns", "duration")
-        assert [row.get("args.lr") for row in found] == [0.2, 0.1, None]
+        assert [row.get("args.lr") for row in found] == [0.1, 0.2, None]
 
     def test_true_and_one_are_different_groups(self, groups, tmp_path: Path):
         for number, value in enumerate([1, True, 1.0, "1", [1], {"x": 1}], 10):
@@ -106,8 +106,8 @@ class TestGroups:
         )
         assert rows(done.stdout) == [
             ["lr", "runs", "steps.mean", "steps.count"],
-            ["0.2", "2", "20.0", "2"],
             ["0.1", "2", "30.0", "2"],
+            ["0.2", "2", "20.0", "2"],
         ]
         assert done.stderr == ""
 
@@ -136,7 +136,7 @@ class TestData:
             *("id", "status", "start", "end", "duration", "program"),
             *("args.lr", "args.name", "args.none", "args.flag"),
             *("summary.loss", "summary.steps", "summary.curve"),
-            *("description", "tags", "problems"),
+            *("reason", "description", "tags", "problems"),
         ]
         second = dict(zip(titles, lines[1], strict=True))
         assert second["args.name"] == NASTY
@@ -162,7 +162,7 @@ class TestData:
         lines = command("list", "--format", "jsonl").stdout.splitlines()
         assert [json.loads(line) for line in lines] == whole
 
-    def test_chosen_columns_make_flat_objects_without_what_is_missing(
+    def test_chosen_columns_make_flat_objects_with_null_for_what_is_missing(
         self, command, experiments: Path
     ):
         write_record(experiments, "5", minutes=9, args={})
@@ -174,7 +174,12 @@ class TestData:
                 "summary.curve": [1, 2.5],
                 "start": "2026-11-22T14:07:05.123456+00:00",
             },
-            {"id": "5", "start": "2026-11-22T14:12:05.123456+00:00"},
+            {
+                "id": "5",
+                "args.lr": None,
+                "summary.curve": None,
+                "start": "2026-11-22T14:12:05.123456+00:00",
+            },
         ]
 
     def test_documents_escape_what_has_a_meaning_there(self, command, experiments: Path):

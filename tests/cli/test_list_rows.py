@@ -122,7 +122,7 @@ def test_it_is_said_what_left_nothing_and_the_answer_is_no(
     [
         (["--filter", "args.lrr > 1"], "Did you mean args.lr?"),
         (["--filter", "lr >"], "cannot be understood"),
-        (["--filter", "lr < 3"], "args.lr is a number in 7 experiments (1, 2, 3, ...), text in"),
+        (["--filter", "lr < 3", "--filter", "optimizer > 3"], "args.optimizer is text"),
         (["--where", "lrr"], "Did you mean args.lr?"),
         (["--where", "1 < 2"], "cannot be understood"),
         (["--status", "errr"], "Did you mean ERROR?"),

@@ -118,3 +118,31 @@ def test_a_pipe_is_refused(command, tmp_path: Path):
 def test_contradictions_are_refused(command, tmp_path: Path, words: list[str]):
     write_record(tmp_path / "experiments", "1")
     assert command("list", "--watch", *words).returncode == 2
+
+
+def test_as_many_rows_as_fit_are_shown_and_the_rest_is_told(watching, tmp_path: Path):
+    names = [f"option_{number}" for number in range(9)]
+    for number in range(1, 31):
+        write_record(
+            tmp_path / "experiments",
+            f"run-{number}",
+            minutes=number,
+            args=dict.fromkeys(names, number * 1.5),
+            default_args=dict.fromkeys(names, 0),
+        )
+    screen = watching("--watch", "5", lines=24)
+    shown = screen.read_until(r"Ctrl-C ends")
+    found = re.findall(r"run-[0-9]+", shown)
+    assert len(found) > 2
+    assert found[-1] == "run-30"
+    assert f"{20 - len(found)} rows above" in shown
+
+
+def test_of_a_sorted_list_the_first_rows_are_shown(watching, tmp_path: Path):
+    for number in range(1, 16):
+        write_record(tmp_path / "experiments", f"run-{number}", minutes=number)
+    screen = watching("--watch", "5", "--sort", "-id", lines=8)
+    shown = screen.read_until(r"Ctrl-C ends")
+    assert "run-9 " in shown
+    assert "run-1 " not in shown
+    assert "rows below" in shown

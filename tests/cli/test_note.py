@@ -21,7 +21,7 @@ def experiments(tmp_path: Path) -> Path:
 
 def test_several_words_are_one_note(command, experiments: Path):
     done = command("note", "1", "diverged", "after", "the warm-up")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "Noted on 1.\n")
     (note,) = json.loads(command("note", "1", "--json").stdout)
     assert note["text"] == "diverged after the warm-up"
     assert note["author"]
@@ -54,6 +54,21 @@ def test_the_text_can_come_from_standard_input(tmp_path: Path, experiments: Path
 def test_what_begins_with_a_dash_stands_behind_two(command, experiments: Path):
     assert command("note", "1", "--", "-5", "is better").returncode == 0
     assert "-5 is better" in command("note", "1").stdout
+
+
+@pytest.mark.parametrize("words", [["--jsno"], ["better", "-5"], ["see", "-x", "there"]])
+def test_a_mistyped_option_is_no_note(command, experiments: Path, words: list[str]):
+    done = command("note", "1", *words)
+    assert done.returncode == 2
+    assert "No such option" in done.stderr
+    assert ("Did you mean '--json'?" in done.stderr) is (words == ["--jsno"])
+    assert "behind --" in done.stderr
+    assert not (experiments / "1" / "notes.jsonl").exists()
+
+
+def test_a_lonely_dash_is_a_word(command, experiments: Path):
+    assert command("note", "1", "from", "3", "-", "5").returncode == 0
+    assert "from 3 - 5" in command("note", "1").stdout
 
 
 def test_a_secret_is_not_written(command, experiments: Path):

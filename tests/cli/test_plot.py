@@ -85,9 +85,42 @@ class TestWords:
         assert found == [("loss", ["loss"]), ("12", ["loss"])]
 
     @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (["--tag", "best"], ["2", "5"]),
+            (["--tag", "best", "--tail", "1"], ["5"]),
+            (["--status", "ERROR"], ["3"]),
+            (["--where", "lr > 0.15", "--tail", "2"], ["4", "6"]),
+            (["--filter", "args.lr > 0.15 and 'best' in tags"], ["2"]),
+            (["1-4", "--where", "lr > 0.15"], ["2", "4"]),
+            (["--id", "1-4", "--tag", "best"], ["2"]),
+        ],
+    )
+    def test_the_conditions_of_list_choose_too(self, command, experiments, words, expected):
+        for name in "25":
+            path = experiments / name / "metadata.json"
+            path.write_text(json.dumps({**json.loads(path.read_text()), "tags": ["best"]}))
+        (experiments / "3" / "STATUS").write_text("ERROR\n")
+        found = curves(command("plot", "loss", *words, "--json"))
+        assert [name for _, (name,) in found] == expected
+
+    def test_a_pattern_is_one_of_wildcards(self, command, tmp_path):
+        logged = metrics({"step": 0, "val/loss": 1, "val/acc": 2, "loss": 3})
+        write_record(tmp_path / "experiments", "1", **logged)
+        found = curves(command("plot", "val/*", "--json"))
+        assert [name for name, _ in found] == ["val/loss", "val/acc"]
+        done = command("plot", "val.*", "--json")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "under the name 'val.*', in which * and ? are wildcards" in done.stderr
+        assert "val/loss, val/acc" in done.stderr
+
+    @pytest.mark.parametrize(
         ("words", "message"),
         [
             (["lss"], "The nearest: loss"),
+            (["loss", "--tag", "none"], "--tag none leaves none of the 8 experiments"),
+            (["loss", "1-2", "--status", "LOST"], "--status LOST leaves none of the 2 experiments"),
+            (["loss", "--where", "lr <"], "lr <"),
             (["loss", "99"], "There is no experiment '99'"),
             (["loss", "basline"], "Nothing was logged under the name 'basline'"),
             (["loss", "7"], "Nothing was logged"),
@@ -269,7 +302,7 @@ class TestFiles:
         directory = tmp_path / "experiments"
         write_record(directory, name, **metrics({"step": 0, name: 1}, {"step": 1, name: 2}))
         done = command("plot", name, "--output", "a.svg")
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, "Wrote a.svg.\n")
         ElementTree.parse(tmp_path / "a.svg")
         assert command("plot", name, "--output", "a.html").returncode == 0
         assert name in command("plot", name).stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,31 @@ def on_terminal(tmp_path: Path, answer: str, *words: str) -> tuple[int, str]:
         code = process.wait(timeout=60)
     os.close(controller)
     return code, screen.decode()
+
+
+def test_what_lies_in_the_trash_is_said_where_it_is_looked_for(command, experiments: Path):
+    command("rm", "1", "2", "a b")
+    done = command("show", "1")
+    assert done.returncode == 2
+    assert "There is no experiment '1' in" in done.stderr
+    assert "It lies in the trash; `meticulous restore 1` brings it back." in done.stderr
+    assert "`meticulous restore 'a b'`" in command("show", "a b").stderr
+    assert "They lie in the trash; `meticulous restore 1-2` brings them back." in (
+        command("path", "1-2").stderr
+    )
+    assert "in the trash" not in command("show", "77").stderr
+    command("restore", "1")
+    assert command("show", "1").returncode == 0
+
+
+def test_elsewhere_the_way_back_names_the_directory(command, experiments: Path, tmp_path: Path):
+    other = write_record(tmp_path / "other", "1").parent
+    write_record(other, "2")
+    command("rm", "1", "--directory", "other")
+    for words in (["1", "--directory", "other"], ["other/1"]):
+        said = command("show", *words).stderr
+        assert re.search(r"`meticulous restore 1 --directory \S*other`", said)
+    assert command("restore", "1", "--directory", str(other)).returncode == 0
 
 
 def test_removed_experiments_come_back(command, experiments: Path):

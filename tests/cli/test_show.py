@@ -85,7 +85,7 @@ def test_one_experiment_is_shown_in_full(command, experiments: Path):
     assert shown["* lr"] == "0.2  [default 0.1]"
     assert shown["epochs"] == "100"
     assert shown["accuracy"] == "0.9733333333333334"
-    assert "metrics, the last of 2 lines\n  step  1\n  loss  2.5\n" in done.stdout
+    assert "metrics, the last values of 2 lines\n  step  1\n  loss  2.5\n" in done.stdout
     assert shown["python"] == "cpython 3.11.4, venv"
     assert shown["cpu"] == "Fast 3000, 8 cores"
     assert shown["gpu"] == "2 x H100, driver 550.1"
@@ -94,6 +94,17 @@ def test_one_experiment_is_shown_in_full(command, experiments: Path):
     assert "a note could not be written" in done.stdout
     assert shown["2026-11-22 15:00:00"] == "ann: look again"
     assert re.fullmatch(r"\d+ B", shown["STATUS"])
+
+
+def test_a_value_of_an_earlier_step_tells_its_step(command, tmp_path: Path):
+    lines = [{"step": 4, "loss": 2}, {"step": 5, "val/acc": 0.85}, {"step": 6, "loss": 1}]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    write_record(tmp_path / "experiments", "1", **{"metrics.jsonl": text})
+    shown = command("show", "1").stdout
+    assert "  step     6\n  loss     1\n  val/acc  0.85  at step 5\n" in shown
+    metrics = json.loads(command("show", "1", "--json").stdout)["metrics"]
+    assert metrics["last"] == {"step": 6, "loss": 1, "val/acc": 0.85}
+    assert metrics["steps"] == {"loss": 6, "val/acc": 5}
 
 
 def test_of_a_long_traceback_the_end_is_shown_and_json_has_all(command, experiments: Path):
@@ -109,7 +120,8 @@ def test_json_holds_everything(command, experiments: Path):
     assert shown["status"] == "ERROR"
     assert shown["changed_args"] == {"lr": 0.2}
     assert shown["summary"] == {"accuracy": 0.9733333333333334, "loss": "NaN"}
-    assert shown["metrics"] == {"lines": 2, "last": {"step": 1, "time": 2.0, "loss": 2.5}}
+    last = {"step": 1, "time": 2.0, "loss": 2.5}
+    assert shown["metrics"] == {"lines": 2, "last": last, "steps": {"loss": 1}}
     assert shown["metadata"]["githead-message"].startswith("train a softmax regression\n")
     assert shown["environment"] == ENVIRONMENT
     assert shown["notes"][0]["text"] == "look again"

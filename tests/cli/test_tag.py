@@ -25,8 +25,44 @@ def tags(experiments: Path, name: str) -> list[str]:
 
 def test_each_word_after_the_first_is_a_tag(command, experiments: Path):
     done = command("tag", "1", "best", "wide net")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "Tagged 1: best, wide net.\n")
     assert tags(experiments, "1") == ["baseline", "best", "wide net"]
+
+
+def test_what_was_done_is_said(command, experiments: Path):
+    done = command("tag", "1,3", "good", "--remove", "baseline")
+    assert done.stderr == "Tagged 1, 3: good.\nRemoved from 1: baseline.\n"
+    done = command("tag", "1", "better", "--json")
+    assert (json.loads(done.stdout), done.stderr) == ([{"id": "1", "tags": ["good", "better"]}], "")
+
+
+@pytest.mark.parametrize("word", ["--remov", "--remov=best", "-x", "--anything-else"])
+def test_a_mistyped_option_is_no_tag(command, experiments: Path, word: str):
+    done = command("tag", "1", word, "best")
+    assert done.returncode == 2
+    assert f"No such option '{word.partition('=')[0]}'" in done.stderr
+    assert ("Did you mean '--remove'?" in done.stderr) is word.startswith("--remov")
+    assert "behind --" in done.stderr
+    assert tags(experiments, "1") == ["baseline"]
+
+
+@pytest.mark.parametrize("word", ["2", "2-3", "3,2", "-1", "7-", "2-"])
+def test_a_number_of_an_experiment_is_no_tag_by_mistake(command, experiments: Path, word: str):
+    done = command("tag", "1", word, "best")
+    if word == "7-":  # there are none, so it cannot be meant
+        assert done.returncode == 0
+        return
+    assert (done.returncode, tags(experiments, "1")) == (2, ["baseline"])
+    assert f"meticulous tag 1,{word} best" in done.stderr
+    assert f"meticulous tag 1 -- {word} best" in done.stderr
+    assert command("tag", "1", "--", word, "best").returncode == 0
+    assert tags(experiments, "1") == ["baseline", word, "best"]
+    assert tags(experiments, "2") == []
+
+
+def test_a_number_that_is_no_experiment_is_a_tag(command, experiments: Path):
+    assert command("tag", "1", "2026").returncode == 0
+    assert tags(experiments, "1") == ["baseline", "2026"]
 
 
 def test_several_experiments_are_tagged_at_once(command, experiments: Path):
@@ -117,7 +153,7 @@ def test_a_tag_given_while_it_runs_stays(repository, command):
     ) as process:
         assert process.stdout.readline() == "running\n"
         done = command("tag", "1", "later", "--remove", "first", cwd=repository.directory)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0
         process.communicate("\n", timeout=60)
     experiments = repository.directory / "experiments"
     metadata = json.loads((experiments / "1" / "metadata.json").read_bytes())

@@ -74,6 +74,26 @@ def test_a_result_that_nothing_explains_is_a_no(command, tmp_path: Path):
     assert command("why", "1", "1", "--directory", ".").returncode == 0
 
 
+def test_where_the_results_are_the_same_that_stands_first(command, tmp_path: Path):
+    write_record(tmp_path, "1", args={"lr": 0.1}, summary={"loss": 1})
+    write_record(tmp_path, "2", args={"lr": 0.2}, summary={"loss": 1})
+    done = command("why", "1", "2", "--directory", ".")
+    assert done.returncode == 0
+    said = done.stdout.split("\n\n")[1:]
+    assert said[0] == "The results that were recorded are the same."
+    assert said[1].startswith("what went in differently\n  args lr  0.1 -> 0.2")
+    assert "because of" not in done.stdout
+    assert done.stdout.count("are the same") == 1
+
+
+def test_two_commands_stand_below_each_other(command, tmp_path: Path):
+    for name, program in (("1", "a.py"), ("2", "b.py")):
+        facts = {"original-command": ["python", program, "x y"]}
+        write_record(tmp_path, name, metadata=facts, summary={"loss": name})
+    text = command("why", "1", "2", "--directory", ".").stdout
+    assert "  command  A  python a.py 'x y'\n           B  python b.py 'x y'" in text
+
+
 def test_many_explanations_are_cut_to_a_few(command, tmp_path: Path):
     for name, number in (("1", 1), ("2", 2)):
         args = {f"arg_{count}": number for count in range(30)}

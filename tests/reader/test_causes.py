@@ -137,14 +137,24 @@ def test_the_likeliest_explanation_stands_first(tmp_path: Path):
         Reached(frozenset({"model.py", "train.py"}), frozenset({"numpy"})),
     )
     assert names(explanation) == [
-        *("model.py", "lr", "log_dir", "data.csv", "numpy", "seed", "variables.PYTHONHASHSEED"),
-        *("variables.OMP_NUM_THREADS", "README", "rich", "variables.LANG"),
-        *("platform.hostname", "gpus.0.uuid", "command", "commit"),
+        *("model.py", "lr", "command", "log_dir", "data.csv", "numpy", "seed"),
+        *("variables.PYTHONHASHSEED", "variables.OMP_NUM_THREADS", "README", "rich"),
+        *("variables.LANG", "platform.hostname", "gpus.0.uuid", "commit"),
     ]
     likely = [cause.difference.name for cause in explanation.causes if cause.is_likely]
     assert likely[-1] == "variables.OMP_NUM_THREADS"
     assert [name for name, _ in explanation.results] == ["summary"]
     assert explanation.remarks == []
+
+
+def test_a_command_that_only_gives_the_arguments_comes_late(tmp_path: Path):
+    explanation = explained(
+        tmp_path,
+        {"args": {"lr": 0.2}},
+        {"args": {"lr": 0.3}, "metadata": {"original-command": ["python", "train.py", "--lr=0.3"]}},
+    )
+    assert names(explanation) == ["lr", "command"]
+    assert [cause.is_likely for cause in explanation.causes] == [True, False]
 
 
 def test_without_a_repository_the_commit_stands_for_its_code(tmp_path: Path):

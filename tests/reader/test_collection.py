@@ -173,3 +173,14 @@ def test_a_place_that_is_none_is_refused(tmp_path: Path):
     for name, words in (("gone", "does not exist"), ("file", "is a file"), ("1", "show")):
         with pytest.raises(ExperimentsDirectoryError, match=words):
             locate(tmp_path / name)
+
+
+@pytest.mark.parametrize("inside", ["46", "46/outputs"])
+def test_inside_an_experiment_the_directory_is_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+):
+    write_record(tmp_path / "experiments", "1")
+    folder = write_record(tmp_path / "mine", "46")
+    (folder / "outputs").mkdir()
+    monkeypatch.chdir(tmp_path / "mine" / inside)
+    assert locate() == str(tmp_path / "mine")

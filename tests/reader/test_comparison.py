@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from written_records import write_original_record, write_record
 from meticulous.reader import read_record
 from meticulous.reader.comparing.comparison import SECTIONS, Comparison, compare
 from meticulous.reader.comparing.differences import Difference, compare_values
+from meticulous.reader.comparing.display import blocks
 from meticulous.reader.comparing.outputs import compare_outputs
 from meticulous.reader.table.flattening import MISSING
 
@@ -165,11 +167,80 @@ def test_what_only_one_record_knows_is_unknown_not_different(tmp_path: Path):
     comparison = compare(read_record(a), read_record(b))
     assert comparison["environment"].unknown == "experiment 2 has no environment.json"
     assert comparison["packages"].unknown
-    assert comparison["inputs"].unknown
     assert not comparison["environment"]
     assert not comparison["packages"]
     assert changes(comparison, "code").keys() == {"commit"}
     assert "not known" in str(comparison)
+
+
+def test_inputs_that_neither_tells_are_not_missed(tmp_path: Path):
+    assert "inputs" not in str(compared(tmp_path / "neither", {}, {}))
+    told = {"files": {"inputs": {"data.csv": {"sha256": "a"}}}}
+    only = compared(tmp_path / "one", {}, told)
+    assert "only one of the experiments has a files.json" in only["inputs"].unknown
+    assert "inputs" in str(only)
+
+
+TRACEBACK = "ERROR\nTraceback (most recent call last):\n  File 'train.py', line {0}\n{1}\n"
+
+
+def failed(line: int, error: str, code: int = 1) -> dict[str, Any]:
+    return {"STATUS": TRACEBACK.format(line, error), "metadata": {"exit-code": code}}
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_of_two_failures_the_last_lines_are_shown(tmp_path: Path, cut: bool):
+    comparison = compared(tmp_path, failed(3, "KeyError: 'a'"), failed(4, "ValueError: b", 3))
+    (block,) = [block for block in blocks(comparison, cut) if block.title.startswith("status")]
+    assert {row.label: row.text for row in block.rows} == {
+        "reason": "KeyError: 'a' -> ValueError: b",
+        "exit-code": "1 -> 3",
+    }
+
+
+def test_failures_that_end_alike_say_that_their_tracebacks_differ(tmp_path: Path):
+    comparison = compared(tmp_path, failed(3, "KeyError: 'a'"), failed(4, "KeyError: 'a'"))
+    assert "reason  KeyError: 'a'  (with another traceback)" in str(comparison)
+
+
+def test_a_failure_beside_a_success_shows_its_last_line(tmp_path: Path):
+    comparison = compared(tmp_path, {}, failed(3, "KeyError: 'a'"))
+    assert re.search(r"reason +- -> KeyError: 'a'\n", str(comparison))
+
+
+def commands(*words: list[str], **more: Any) -> list[dict[str, Any]]:
+    return [{"metadata": {"original-command": command}, **more} for command in words]
+
+
+def test_two_commands_are_shell_lines_below_each_other(tmp_path: Path):
+    comparison = compared(
+        tmp_path, *commands(["python", "a b.py", "--seed", "1"], ["python", "train.py"])
+    )
+    text = "\ncommand\n  A  python 'a b.py' --seed 1\n  B  python train.py\n"
+    assert text in str(comparison) + "\n"
+
+
+def test_commands_that_only_give_other_arguments_are_left_to_the_arguments(tmp_path: Path):
+    one, other = commands(
+        ["python", "train.py", "--learning-rate=0.1", "--layers", "64", "128", "--no-bias"],
+        ["python", "train.py", "--learning-rate", "0.2", "data.csv"],
+    )
+    one["args"] = {"learning_rate": 0.1, "layers": [64, 128], "bias": False, "file": None}
+    other["args"] = {"learning_rate": 0.2, "layers": [64], "bias": True, "file": "data.csv"}
+    comparison = compared(tmp_path, one, other)
+    assert "python" not in str(comparison)
+    assert comparison["command"]  # programs see it all the same
+
+
+def test_commands_that_also_start_another_program_are_shown(tmp_path: Path):
+    one, other = commands(["python", "a.py", "--lr", "0.1"], ["python", "b.py", "--lr", "0.2"])
+    comparison = compared(tmp_path, {**one, "args": {"lr": 0.1}}, {**other, "args": {"lr": 0.2}})
+    assert "  A  python a.py --lr 0.1\n  B  python b.py --lr 0.2\n" in str(comparison)
+
+
+def test_commands_are_shown_where_the_arguments_are_the_same(tmp_path: Path):
+    one, other = commands(["python", "a.py"], ["python", "a.py", "--lr", "0.2"])
+    assert "  B  python a.py --lr 0.2" in str(compared(tmp_path, one, other))
 
 
 def test_two_original_records_are_compared(tmp_path: Path):

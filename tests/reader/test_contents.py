@@ -13,7 +13,12 @@ def test_the_last_value_of_every_series_is_found(tmp_path: Path):
         '{"step":2,"time":3.5,"loss":1}\n{"step":3,"ti'
     )
     contents = read_contents(write_record(tmp_path, "1", **{"metrics.jsonl": lines}))
-    assert contents.metrics == Metrics(4, {"step": 2, "time": 3.5, "loss": 1, "accuracy": 0.5})
+    assert contents.metrics == Metrics(
+        4,
+        {"step": 2, "time": 3.5, "loss": 1, "accuracy": 0.5},
+        {"loss": 2, "accuracy": 0},
+    )
+    assert contents.metrics.earlier == {"accuracy": 0}
     assert contents.problems == []
 
 
@@ -26,6 +31,14 @@ def test_a_large_file_of_metrics_is_counted_whole_and_read_from_its_end(tmp_path
     assert contents.metrics.lines == 2 * count
     assert contents.metrics.last["step"] == count - 1
     assert contents.problems == []
+
+
+def test_values_of_lines_without_a_step_belong_to_none(tmp_path: Path):
+    lines = '{"step":0,"loss":3}\n{"loss":2,"acc":1}\n'
+    metrics = read_contents(write_record(tmp_path, "1", **{"metrics.jsonl": lines})).metrics
+    assert metrics is not None
+    assert (metrics.last, metrics.steps) == ({"step": 0, "loss": 2, "acc": 1}, {})
+    assert metrics.earlier == {}
 
 
 def test_special_numbers_in_metrics_are_floats(tmp_path: Path):

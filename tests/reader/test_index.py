@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import platformdirs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,15 @@ from meticulous.errors import ExperimentsDirectoryError
 from meticulous.folder.liveness import identify
 from meticulous.reader import by_start, find_records
 from meticulous.reader.frame import to_frame
-from meticulous.reader.index import latest, read_latest, read_records, read_table, sound
+from meticulous.reader.index import (
+    cachefile,
+    latest,
+    read_latest,
+    read_records,
+    read_table,
+    sound,
+    stamps,
+)
 from meticulous.reader.table.table import Table, make_table
 
 as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -260,7 +269,7 @@ def test_a_moved_directory_is_read_anew(experiments: Path):
 @settled
 def test_old_records_follow_the_time_zone_of_the_reader(experiments: Path):
     program = (
-        "import sys; from meticulous.reader import latest, sound\n"
+        "import sys; from meticulous.reader.index import latest, sound\n"
         "sound.FRESH = latest.FRESH = -10**18\n"
         "from meticulous.reader.index import *\n"
         "print([str(record.start) for record in read_records(sys.argv[1])])\n"
@@ -340,7 +349,7 @@ def alone(place: Path, names: list[str]) -> list[int]:
 
 @pytest.mark.usefixtures("_three_processors")
 def test_several_processes_find_the_same_stamps_in_the_same_order(experiments: Path):
-    names = sorted(path.name for path in experiments.iterdir()) + ["gone"]
+    names = [*sorted(path.name for path in experiments.iterdir()), "gone"]
     found = stamps.read_stamps(str(experiments), names, sound.FILES)
     assert found.tolist() == alone(experiments, names)
     assert stamps.read_stamps(str(experiments / "gone"), names, sound.FILES) == array(
@@ -429,7 +438,7 @@ def test_without_a_place_for_the_cache_everything_is_read(
 
 def test_a_full_disk_is_no_obstacle(experiments: Path):
     program = (
-        "import resource, sys; from meticulous.reader import latest, sound\n"
+        "import resource, sys; from meticulous.reader.index import latest, sound\n"
         "sound.FRESH = latest.FRESH = -10**18\n"
         "from meticulous.reader.index import *\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
@@ -495,6 +504,14 @@ def test_a_cache_that_is_removed_is_made_again(experiments: Path):
     shutil.rmtree(cache())
     check(experiments)
     assert len([path for path in cache().rglob("*") if path.is_file()]) == 2
+
+
+@settled
+@pytest.mark.parametrize("given", ["", " ", "/tmp/elsewhere", "relative"])
+def test_the_place_of_the_cache_is_the_usual_one(monkeypatch: pytest.MonkeyPatch, given: str):
+    monkeypatch.setenv("XDG_CACHE_HOME", given)
+    usual = platformdirs.user_cache_dir("meticulous")
+    assert cachefile._place() == usual
 
 
 @settled

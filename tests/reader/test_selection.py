@@ -245,3 +245,28 @@ def test_of_nothing_nothing_is_left():
     candidates = Candidates([])
     left = narrow(candidates, [("", filtered("a > 1", NOW)), ("", meeting("b", NOW))])
     assert (left.positions, left.emptied_by) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("an hour ago", "2026-11-24T11:00+00:00"),
+        ("a week ago", "2026-11-17T12:00+00:00"),
+        ("one day", "2026-11-23T12:00+00:00"),
+        ("half an hour ago", "2026-11-24T11:30+00:00"),
+        ("09:30", "2026-11-24T09:30+00:00"),
+        ("18:00", "2026-11-23T18:00+00:00"),
+        ("18:00:30", "2026-11-23T18:00:30+00:00"),
+        ("today 18:00", "2026-11-24T18:00+00:00"),
+        ("yesterday 9:05", "2026-11-23T09:05+00:00"),
+        ("yesterday at 9:05", "2026-11-23T09:05+00:00"),
+    ],
+)
+def test_times_of_the_clock_and_spoken_ones_are_understood(text: str, moment: str):
+    assert parse_moment(text, NOW) == datetime.fromisoformat(moment)
+
+
+@pytest.mark.parametrize("text", ["25:00", "9:5", "tomorrow 18:00", "a", "an ago", "half"])
+def test_what_only_looks_like_a_time_is_refused(text: str):
+    with pytest.raises(InvalidQueryError, match="is no time"):
+        parse_moment(text, NOW)

@@ -28,6 +28,7 @@ def test_every_fact_is_a_column(tmp_path: Path):
         "description": "first",
         "tags": ["base"],
         "directory": str(tmp_path / "1"),
+        "reason": MISSING,
         "cause": MISSING,
         "problems": [],
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -17,6 +20,11 @@ Examples:
 """
 
 _EXAMPLE_COUNT = 3
+_LONGEST_EXAMPLE = 24
+_SHORTEST_EXAMPLE = 10
+
+_REPEATED = ("metadata.description", "metadata.tags")
+"""Columns of metadata that are there under shorter names as well."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES)
@@ -29,25 +37,58 @@ def columns(patterns: tuple[str, ...], directory: str | None, as_json: bool) -> 
     COLUMN chooses some of them: a name, what names begin with, or a pattern with *. Of each are
     shown how many experiments have it, and some of its values, the latest first.
     """
-    from meticulous.cli.rendering import aligned, print_json
-    from meticulous.cli.wording import short_value, visible
+    from meticulous.cli.rendering import print_json
+    from meticulous.errors import UnknownColumnError
     from meticulous.reader import locate
     from meticulous.reader.index import read_table
     from meticulous.reader.table.columns import find_columns
 
     table = read_table(locate(directory))
-    names = find_columns(patterns, list(table.columns)) if patterns else list(table.columns)
+    names = [name for name in table.columns if name not in _REPEATED]
+    if patterns:
+        try:
+            names = find_columns(patterns, list(table.columns))
+        except UnknownColumnError:
+            _refuse_directories(patterns)
+            raise
     found = [(name, *_summary(table.columns[name])) for name in names]
     if as_json:
         keys = ("name", "experiments", "examples")
         print_json([dict(zip(keys, entry, strict=True)) for entry in found])
         return
-    rows = [["column", "experiments", "examples"]]
-    for name, count, examples in found:
-        texts = [short_value(value, 24) for value in examples]
-        rows.append([visible(name), str(count), ", ".join(texts)])
-    for line in aligned(rows, [False, True, False]):
+    _print(found)
+
+
+def _print(found: list[tuple[str, int, list[Any]]]) -> None:
+    from meticulous.cli.grid import as_table, room
+    from meticulous.cli.plain_table import Column, as_lines
+    from meticulous.cli.rendering import terminal
+    from meticulous.cli.wording import short_value, visible
+
+    names = Column("column", [visible(name) for name, _, _ in found])
+    counts = Column("experiments", [str(count) for _, count, _ in found], right=True)
+    console = terminal()
+    longest = _LONGEST_EXAMPLE
+    if console.is_terminal:
+        left = console.width - room([names, counts]) - len("  ,")
+        names = replace(names, flexible=left < _SHORTEST_EXAMPLE)
+        longest = min(longest, max(left, _SHORTEST_EXAMPLE))
+    texts = [", ".join(short_value(value, longest) for value in values) for _, _, values in found]
+    columns = [names, counts, Column("examples", texts, flexible=True)]
+    if console.is_terminal:
+        console.print(as_table(columns), soft_wrap=False)
+        return
+    for line in as_lines(columns):
         click.echo(line)
+
+
+def _refuse_directories(patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        if os.path.isdir(pattern):
+            raise click.UsageError(
+                f"{pattern} is a folder, not a column. To list the columns of the experiments "
+                f"there: `meticulous columns --directory {shlex.quote(pattern)}`."
+            )
 
 
 def _summary(values: list[Any]) -> tuple[int, list[Any]]:

@@ -55,10 +55,11 @@ def diff(
     Each is a number or name, the path of a folder, or -1 for the one that was started last, -2
     for the one before. Compared are arguments, code (the files in which the commits or snapshots
     differ, where a repository has both), surroundings, packages, inputs, results and the files in
-    the folders. Times, process numbers and what else differs always are left out. A long patch is
-    shown with --only code or --all. The exit code is 1 when something differs, else 0.
+    the folders. Times, process numbers and what else differs always are left out, and so are
+    commands that only give the arguments above; of a traceback the last line is shown, and all of
+    it with --json. A long patch is shown with --only code or --all. The exit code is 1 when
+    something differs, else 0.
     """
-    from meticulous.cli.code import compare_with_code
     from meticulous.cli.differences import (
         SHORT_PATCH,
         comparison_object,
@@ -66,6 +67,7 @@ def diff(
         print_patch,
     )
     from meticulous.cli.rendering import print_json, print_sheet, terminal
+    from meticulous.experiments.code import compare_with_code
     from meticulous.reader import read_record
 
     a, b = (read_record(folder_of(word, directory)) for word in (first, second))

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meticulous.cli.list_options import USUAL_COUNT, ListCommand, list_options
+from meticulous.cli.list_options import FOR_PEOPLE, USUAL_COUNT, ListCommand, list_options
 
 if TYPE_CHECKING:
+    from meticulous.cli.formats import Content
     from meticulous.cli.gathering import Gathered
 
 _EXAMPLES = """\b
@@ -25,8 +26,8 @@ Examples:
 Keys of the objects of --json:
   id, status, start and end (ISO 8601, or null), duration (seconds), program,
   args, changed_args (those that differ from their defaults), summary (NaN and
-  the infinities as text), description, tags, cause (why it is LOST),
-  problems (what cannot be read), directory.
+  the infinities as text), description, tags, reason (why it failed, or null),
+  cause (why it is LOST, or null), problems (what cannot be read), directory.
 With --columns or --group-by they are the full names of the columns.
 
 \b
@@ -39,19 +40,34 @@ mistake in what was asked.
     cls=ListCommand, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES
 )
 @click.argument("directory", required=False)
+@click.option(
+    "--directory",
+    "in_directory",
+    metavar="DIR",
+    help="The same as DIRECTORY, as the other commands have it.",
+)
 @list_options
 @click.pass_context
 def list(context: click.Context, /, directory: str | None, **options: Any) -> int:
     """List the experiments of DIRECTORY, the latest last.
 
     Without DIRECTORY the nearest folder `experiments` is taken, here or above. Shown are the
-    program where several ran, the arguments that differ between the experiments, and the summary.
+    program where several ran, the arguments that differ between the experiments, the summary, and
+    the reason where one failed. Where there is too little room these are folded together, without
+    arguments that are as by default.
     LOST is an experiment that says it runs, but its process is gone. What cannot be read of a
     folder stands in its row. Piped, the list is plain text with nothing cut.
     """
     for name in ("columns", "sort", "group_by", "aggregate"):
         options[name] = tuple(word for words in options[name] for word in words)
     _refuse_contradictions(options)
+    in_directory = options.pop("in_directory")
+    if directory is not None and in_directory is not None:
+        raise click.UsageError(
+            f"Two directories are named, {directory} and with --directory {in_directory}; "
+            "give one of them."
+        )
+    directory = directory if in_directory is None else in_directory
     if options["list_columns"]:
         from meticulous.cli.commands.columns import columns
 
@@ -67,6 +83,8 @@ def list(context: click.Context, /, directory: str | None, **options: Any) -> in
 
 
 def _refuse_contradictions(options: dict[str, Any]) -> None:
+    if options["export"] == "":
+        raise click.UsageError("--export needs the name of a file.")
     pairs = (
         ("--all", "everything", "--tail", "tail"),
         ("--all", "everything", "--head", "head"),
@@ -95,12 +113,16 @@ def _list(place: str, options: dict[str, Any]) -> int:
 
         data_format = data_format or format_of(options["export"])
     data_format = data_format or "table"
+    if options["digits"] and data_format not in FOR_PEOPLE:
+        raise click.UsageError(
+            f"{data_format} holds exact values; --digits rounds in {', '.join(FOR_PEOPLE)}."
+        )
     is_table = data_format == "table" and not options["export"]
     gathered = gather(place, options, data_format, USUAL_COUNT if is_table else None)
     if options["export"]:
-        _export(gathered, options["export"], data_format)
+        _export(gathered, options, data_format)
     elif data_format != "table":
-        _print_data(gathered, data_format)
+        _print_data(gathered, options, data_format)
     elif len(gathered.view):
         _print_table(gathered, options)
     return _conclude(place, gathered, is_table)
@@ -110,7 +132,7 @@ def _print_table(gathered: Gathered, options: dict[str, Any]) -> None:
     from meticulous.cli.plain_table import may_be_terminal, print_lines
 
     if not may_be_terminal():
-        print_lines(gathered.view)
+        print_lines(gathered.view, options["digits"])
         if gathered.remark:
             click.echo(gathered.remark, err=True)
         return
@@ -119,9 +141,9 @@ def _print_table(gathered: Gathered, options: dict[str, Any]) -> None:
 
     console = terminal()
     if not console.is_terminal:
-        print_lines(gathered.view)
+        print_lines(gathered.view, options["digits"])
     else:
-        layout = Layout(console.width, options["wide"], options["no_truncate"])
+        layout = Layout(console.width, options["wide"], options["no_truncate"], options["digits"])
         picture = draw(gathered.view, layout)
         print_picture(console, picture)
         if picture.remark:
@@ -130,26 +152,36 @@ def _print_table(gathered: Gathered, options: dict[str, Any]) -> None:
         print_remark(console, gathered.remark)
 
 
-def _print_data(gathered: Gathered, data_format: str) -> None:
+def _print_data(gathered: Gathered, options: dict[str, Any], data_format: str) -> None:
     import sys
 
-    from meticulous.cli.formats import Content, encode
+    from meticulous.cli.exact_output import escaped_json, print_exactly
+    from meticulous.cli.formats import encode
     from meticulous.cli.wording import visible
 
-    text = encode(Content(gathered.view, gathered.objects), data_format).decode()
-    if sys.stdout and sys.stdout.isatty():
+    data = encode(_content(gathered, options), data_format)
+    if data_format in ("json", "jsonl"):
+        data = escaped_json(data)
+    elif sys.stdout and sys.stdout.isatty():
         # A value must not steer the terminal; a pipe gets every character as it is.
-        text = "".join(f"{visible(line)}\n" for line in text.splitlines())
-    click.echo(text, nl=False)
+        data = "".join(f"{visible(line)}\n" for line in data.decode().splitlines()).encode()
+    print_exactly(data)
 
 
-def _export(gathered: Gathered, path: str, data_format: str) -> None:
-    from meticulous.cli.formats import Content, encode, write_file
+def _content(gathered: Gathered, options: dict[str, Any]) -> Content:
+    from meticulous.cli.formats import Content
+
+    return Content(gathered.view, gathered.objects, options["digits"], options["no_truncate"])
+
+
+def _export(gathered: Gathered, options: dict[str, Any], data_format: str) -> None:
+    from meticulous.cli.formats import encode, write_file
     from meticulous.cli.wording import count_text
 
     if data_format == "table":
         raise click.UsageError("A table is for the screen; choose another --format for a file.")
-    write_file(path, encode(Content(gathered.view, gathered.objects), data_format, is_page=True))
+    path = options["export"]
+    write_file(path, encode(_content(gathered, options), data_format, is_page=True))
     noun = "group" if gathered.records is None else "experiment"
     click.echo(f"Wrote {count_text(len(gathered.view), noun)} to {path}.", err=True)
 
@@ -159,6 +191,8 @@ def _conclude(place: str, gathered: Gathered, is_table: bool) -> int:
     from meticulous.cli.view import is_blank
 
     chosen = gathered.chosen
+    for remark in chosen.remarks:
+        click.echo(remark, err=True)
     if chosen.total == 0:
         if is_table:
             click.echo(_nothing_yet(place))
@@ -210,5 +244,6 @@ def _watch(place: str, options: dict[str, Any]) -> int:
             return gathered.view, _nothing_left(gathered, place)
         return gathered.view, gathered.remark
 
-    watch(console, options["watch"], look)
+    is_ordered = bool(options["sort"] or options["group_by"] or options["head"])
+    watch(console, options["watch"], look, digits=options["digits"], from_top=is_ordered)
     return 0

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
-from meticulous.cli.identifiers import CountsBackwards, directory_option, folder_of, id_argument
+from meticulous.cli.identifiers import (
+    WORD,
+    CountsBackwards,
+    directory_option,
+    folder_of,
+    id_argument,
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -20,7 +27,7 @@ Examples:
     cls=CountsBackwards, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES
 )
 @id_argument()
-@click.argument("words", metavar="[TEXT]...", nargs=-1)
+@click.argument("words", metavar="[TEXT]...", type=WORD, nargs=-1)
 @directory_option
 @click.option(
     "--json",
@@ -35,6 +42,7 @@ def note(experiment_id: str, words: tuple[str, ...], directory: str | None, as_j
     listed. They are lines of notes.jsonl in the folder of the experiment. What looks like a
     secret, such as a token, is not written. Words that begin with a dash belong behind --.
     """
+    from meticulous.cli.wording import visible
     from meticulous.folder.annotation import add_note
     from meticulous.reader import read_contents
 
@@ -42,6 +50,7 @@ def note(experiment_id: str, words: tuple[str, ...], directory: str | None, as_j
     if words:
         add_note(folder, _clean(_text(words)), _author())
         if not as_json:
+            click.echo(f"Noted on {visible(os.path.basename(folder))}.", err=True)
             return
     contents = read_contents(folder)
     if as_json:

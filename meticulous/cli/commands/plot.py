@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from meticulous.cli.choosing import NO_CHOICE, narrowed, some_choosing_options
 from meticulous.cli.completion import (
     complete_columns,
     complete_ids,
@@ -26,8 +27,9 @@ _EXAMPLES = """\b
 Examples:
   meticulous plot loss
   meticulous plot loss accuracy 3-5 12 --smooth 0.9
-  meticulous plot 'val.*' -1 --log-y --output curves.html
+  meticulous plot 'val/*' -1 --log-y --output curves.html
   meticulous plot loss --group-by args.lr --output curves.png
+  meticulous plot loss --tag baseline --where "lr < 0.1" --tail 10
 """
 
 
@@ -57,6 +59,7 @@ Examples:
     help=f"Without an ID, take the last N that logged a METRIC.  [default: {USUAL_COUNT}; all with "
     "--group-by]",
 )
+@some_choosing_options("--filter", "--where", "--status", "--tag")
 @directory_option
 @click.option(
     "--x",
@@ -101,19 +104,21 @@ def plot(
     group_by: tuple[str, ...],
     output: str | None,
     as_json: bool,
+    **conditions: Any,
 ) -> None:
     """Draw each METRIC of the experiments ID over its steps.
 
     The first word is a metric. A later word is an ID when it is a number, a range such as 3-9, -1
     for the latest, or the name or path of an experiment; else it is a further metric. Where that
-    is not meant, name the experiments with --id. A METRIC may be a pattern such as 'val.*'. Without
-    an ID, the last experiments that logged one are drawn.
+    is not meant, name the experiments with --id. In a METRIC, * stands for any letters and ? for
+    one, as in 'val/*'. Without an ID, the last experiments that logged one are drawn; --filter,
+    --where, --status and --tag narrow down which, as in `meticulous list`.
 
     Values that are no finite numbers are gaps. Smoothing comes before averaging. Needs
     `pip install 'meticulous-ml[plot]'`, but not for --json.
     """
     from meticulous.reader.series import averages
-    from meticulous.reader.series.curves import read_curves
+    from meticulous.reader.series.curves import read_curves, with_metrics
 
     if as_json and output is not None:
         raise click.UsageError("--json and --output exclude each other; give one of them.")
@@ -125,7 +130,9 @@ def plot(
     if named and tail is not None:
         raise click.UsageError("--tail is for plots without an ID; leave out one of them.")
     count = tail if tail or group_by else USUAL_COUNT
-    records = _records(named, directory, metrics, count)
+    records = _records(named, directory, conditions)
+    if not named:
+        records = with_metrics(records, metrics, count)
     curves, problems = read_curves(records, metrics, x)
     if smooth is not None:
         curves = [averages.smooth(curve, smooth) for curve in curves]
@@ -145,10 +152,12 @@ def plot(
         _show(drawing)
         return
     from meticulous.cli.drawing_file import write_plot
+    from meticulous.cli.wording import visible
 
     write_plot(drawing, output)
     for remark in drawing.remarks:
         click.echo(remark, err=True)
+    click.echo(f"Wrote {visible(output)}.", err=True)
 
 
 def _split(
@@ -176,22 +185,38 @@ def _is_id(word: str, directory: str | None) -> bool:
 
 
 def _records(
-    named: tuple[str, ...], directory: str | None, metrics: tuple[str, ...], count: int | None
+    named: tuple[str, ...], directory: str | None, conditions: dict[str, Any]
 ) -> list[Record]:
     from meticulous.reader import by_start, locate, read_record
     from meticulous.reader.index import read_records
-    from meticulous.reader.series.curves import with_metrics
 
-    if not named:
-        return with_metrics(by_start(read_records(locate(directory))), metrics, count)
-    records = [read_record(folder) for folder in folders_of(named, directory)]
-    ids = [record.id for record in records]
+    if named:
+        records = [read_record(folder) for folder in folders_of(named, directory)]
+    else:
+        records = by_start(read_records(locate(directory)))
+    if any(conditions.values()):
+        records = _narrowed(records, conditions)
+    ids = [record.id for record in records] if named else []
     for name in ids:
         if ids.count(name) > 1:
             raise click.UsageError(
                 f"Two of the experiments are called {name!r} and could not be told apart."
             )
     return records
+
+
+def _narrowed(records: list[Record], conditions: dict[str, Any]) -> list[Record]:
+    from meticulous.cli.wording import count_text
+
+    chosen, _ = narrowed("", {**NO_CHOICE, **conditions}, records)
+    for remark in chosen.remarks:
+        click.echo(f"meticulous: warning: {remark}", err=True)
+    if chosen.emptied_by is not None:
+        raise click.UsageError(
+            f"{chosen.emptied_by} leaves none of the {count_text(chosen.before, 'experiment')}. "
+            "`meticulous list` shows what there is to choose by."
+        )
+    return chosen.records
 
 
 def _as_object(curve: Curve, x: str) -> dict[str, Any]:

@@ -40,12 +40,12 @@ def why(
     The differences that `meticulous diff` finds are ranked: code that the program uses, then
     arguments, inputs, packages that it imports, seeds, processors and thread variables, and the
     rest. What the program uses is told from its source, by following its imports through the
-    commit; where no repository has the commit, that is not known. The exit code is 1 when the
-    results differ and nothing else does.
+    commit; where no repository has the commit, that is not known. Where the results are the same,
+    that is said first. The exit code is 1 when the results differ and nothing else does.
     """
-    from meticulous.cli.code import compare_with_code, reached_code
     from meticulous.cli.differences import explanation_object, explanation_sections
     from meticulous.cli.rendering import print_json, print_sheet, terminal
+    from meticulous.experiments.code import compare_with_code, reached_code
     from meticulous.reader import read_record
     from meticulous.reader.comparing.causes import explain
 

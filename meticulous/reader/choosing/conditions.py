@@ -15,6 +15,7 @@ from typing import Any
 
 from meticulous.errors import InvalidQueryError
 from meticulous.folder.allocation import is_number
+from meticulous.reader.choosing.kinds import number_in
 from meticulous.reader.choosing.moments import parse_moment, parse_span
 from meticulous.reader.table.columns import unknown
 from meticulous.reader.table.flattening import MISSING
@@ -269,11 +270,19 @@ def _part(name: str) -> str:
 def _values(table: Table, name: str) -> list[Any]:
     if name == ID:
         return [_Id(experiment_id) for experiment_id in table.ids]
+    if name == "status" and name in table.columns:
+        return [_Status(word) for word in table.columns[name]]
     return table.columns.get(name, [MISSING] * len(table))
 
 
 class _Id(str):
     """An id: compared with a number it is one, if it can be."""
+
+    __slots__ = ()
+
+
+class _Status(str):
+    """A status: compared with text, capitals do not matter."""
 
     __slots__ = ()
 
@@ -311,6 +320,14 @@ def _comparable(value: Any, wanted: Any, now: datetime) -> tuple[Any, Any]:
         and (span := parse_span(wanted)) is not None
     ):
         return value, span.total_seconds()
+    if (
+        _kind(wanted) == "number"
+        and type(value) is str
+        and (number := number_in(value)) is not None
+    ):
+        return number, wanted
+    if isinstance(value, _Status):
+        return str(value), wanted.upper() if isinstance(wanted, str) else wanted
     if isinstance(value, _Id):
         is_counted = _kind(wanted) == "number" and is_number(value)
         return int(value) if is_counted else str(value), wanted

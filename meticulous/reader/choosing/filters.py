@@ -11,7 +11,8 @@ from typing import Any
 
 from meticulous.errors import InvalidQueryError, MeticulousError
 from meticulous.reader.choosing.names import Spelling, spell_out
-from meticulous.reader.choosing.rewriting import Operand, rewrite
+from meticulous.reader.choosing.operands import Operand
+from meticulous.reader.choosing.rewriting import rewrite
 from meticulous.reader.table.flattening import MISSING
 from meticulous.reader.table.table import ID, Table
 from meticulous.reader.wording import visible
@@ -34,7 +35,8 @@ class Filter:
     def matching(self, table: Table) -> list[bool]:
         """Say of each row whether the filter is met.
 
-        A value that an experiment does not have meets no comparison with a number or text.
+        A value that an experiment does not have meets no comparison with a number or text, and a
+        value of another type meets no comparison of order; see `passed_over`.
 
         Raises:
             InvalidQueryError: The values of a column cannot be compared as the filter asks.
@@ -43,12 +45,16 @@ class Filter:
             return []
         from meticulous.reader.frame import matching, to_frame
 
+        self.passed_over(table)
         columns = {name: operand.values(table) for name, operand in self.operands.items()}
         texts = [name for name, values in columns.items() if _is_text(values)]
+        for name in texts:
+            columns[name] = [_encodable(value) for value in columns[name]]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                frame = to_frame(Table(table.ids, columns))
+                # An id may hold what pandas' text cannot.
+                frame = to_frame(Table([str(row) for row in range(len(table))], columns))
                 # Unlike categories it has an order, and unlike objects it knows missing values.
                 frame = frame.astype(dict.fromkeys(texts, "string[python]"))
                 return matching(frame, self.expression)
@@ -56,6 +62,25 @@ class Filter:
             raise
         except Exception as error:  # pandas raises whatever its operations happen to raise
             raise InvalidQueryError(self._explain(error, table)) from error
+
+    def passed_over(self, table: Table) -> str:
+        """Return in a sentence whose values were not compared for their type; "" when none were.
+
+        Raises:
+            InvalidQueryError: None of a column's values can be compared as the filter asks.
+        """
+        found: dict[str, list[str]] = {}
+        try:
+            for operand in self.operands.values():
+                rows = operand.passed_over(table)
+                if rows:
+                    found[operand.column] = [table.ids[row] for row in rows]
+        except TypeError as error:
+            raise InvalidQueryError(self._explain(error, table)) from error
+        parts = [f"{visible(name)} in {_ids(ids)}" for name, ids in found.items()]
+        if not parts:
+            return ""
+        return f"The filter {self.text!r} passes over values of another type: {', '.join(parts)}."
 
     def _explain(self, error: Exception, table: Table) -> str:
         kinds = [
@@ -118,6 +143,10 @@ _KINDS: tuple[tuple[str, Callable[[Any], bool]], ...] = (
     ("a list", lambda value: isinstance(value, list)),
     ("another value", lambda value: value is not None and value is not MISSING),
 )
+
+
+def _encodable(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _is_text(values: list[Any]) -> bool:

@@ -27,12 +27,22 @@ _SPAN = re.compile(rf"{_PART}(?:[\s,]*{_PART})*", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?", re.ASCII)
 
 
+_ONE = re.compile(r"(?:an?|one)\s+(?=[a-z])")
+_HALF = re.compile(r"half\s+(?:an?\s+)?(?=[a-z])")
+_CLOCK = re.compile(
+    r"(?:(today|yesterday)[\s,]+(?:at\s+)?)?([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII
+)
+
+
 def parse_span(text: str) -> timedelta | None:
-    """Return a length of time such as "2d", "1h30m", "2 weeks"; None when it is none.
+    """Return a length of time such as "2d", "1h30m", "an hour ago"; None when it is none.
 
     The units are s, m (minutes), h, d, w and the English words for them.
     """
     text = text.strip().lower().removesuffix("ago").strip()
+    for written, amount in ((_HALF, "0.5 "), (_ONE, "1 ")):
+        if begun := written.match(text):
+            text = amount + text[begun.end() :]
     if not _SPAN.fullmatch(text):
         return None
     seconds = 0.0
@@ -51,9 +61,10 @@ def parse_moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
     """Return the time that a person means.
 
     Args:
-        text: A length of time before `now` ("2d", "3h", "1 week ago"), an ISO date or time
+        text: A length of time before `now` ("2d", "3h", "a week ago"), an ISO date or time
             ("2026-11-22", "2026-11-22 14:03", "2026-11-22T14:03:05+01:00"), a month ("2026-11"),
-            or "now", "today" or "yesterday". Without an offset from UTC, local time is meant.
+            or "now", "today" or "yesterday", or when it last was a time of the clock ("18:00",
+            "yesterday 18:00"). Without an offset from UTC, local time is meant.
         now: The present, with its offset from UTC.
         is_end: Whether the end of a day or month is meant where only that is given.
 
@@ -68,18 +79,28 @@ def parse_moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
         word = f"{day:%Y-%m-%d}"
     span = parse_span(word)
     try:
+        if clock := _CLOCK.fullmatch(word):
+            return _on_the_clock(clock, now)
         if span is not None:
             return _before(now, span)
         if date := _DATE.fullmatch(word):
             first = datetime.fromisoformat(word if date[1] else f"{word}-01")
-            return (_after(first, is_month=not date[1]) if is_end else first).astimezone()
+            return _local(_after(first, is_month=not date[1]) if is_end else first, now)
         moment = datetime.fromisoformat(text.strip())
-        return moment if moment.tzinfo is not None else moment.astimezone()
+        return moment if moment.tzinfo is not None else _local(moment, now)
     except (ValueError, OverflowError, OSError):
         raise InvalidQueryError(
             f"{text!r} is no time. Write how long ago it was (2d, 3h, 90m, 1w), a date "
-            "(2026-11-22), a time (2026-11-22T14:03), today or yesterday."
+            "(2026-11-22), a time (2026-11-22T14:03, 18:00), today or yesterday."
         ) from None
+
+
+def _on_the_clock(clock: re.Match[str], now: datetime) -> datetime:
+    here = now.astimezone().replace(tzinfo=None)  # a day may have another offset from UTC
+    hour, minute, second = (int(part or 0) for part in clock.groups()[1:])
+    moment = here.replace(hour=hour, minute=minute, second=second, microsecond=0)
+    is_before = clock[1] == "yesterday" or (clock[1] is None and moment > here)
+    return (moment - timedelta(days=is_before)).astimezone()
 
 
 def _before(now: datetime, span: timedelta) -> datetime:
@@ -90,6 +111,17 @@ def _before(now: datetime, span: timedelta) -> datetime:
 
 
 def _after(first: datetime, *, is_month: bool) -> datetime:
-    if not is_month:
-        return first + timedelta(days=1)
-    return (first + timedelta(days=31)).replace(day=1)
+    try:
+        if not is_month:
+            return first + timedelta(days=1)
+        return (first + timedelta(days=31)).replace(day=1)
+    except OverflowError:  # the end of the last year
+        return datetime.max
+
+
+def _local(moment: datetime, now: datetime) -> datetime:
+    """Return a time with the offset it has here; that of `now` where the years end."""
+    try:
+        return moment.astimezone()
+    except (ValueError, OverflowError, OSError):
+        return moment.replace(tzinfo=now.tzinfo)

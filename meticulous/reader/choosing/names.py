@@ -7,7 +7,9 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from meticulous.reader.table.columns import candidates, resolve, unknown
+from meticulous.errors import UnknownColumnError
+from meticulous.reader.table.columns import candidates, nearest, resolve, unknown
+from meticulous.reader.wording import visible
 
 CONSTANTS = {
     "true": "True",
@@ -37,6 +39,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LOGIC = {"&": " and ", "&&": " and ", "|": " or ", "||": " or ", "~": " not "}
+_COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "=", "in")
 _DOTTED = re.compile(r"\w+(?:\.\w+)*")
 _METHOD = re.compile(r"(?:\.str)?\.\w+\Z")
 _CALLED = re.compile(r"\s*\(")
@@ -116,7 +119,17 @@ class _Scanner:
         if word in CONSTANTS:
             self.pieces.append(CONSTANTS[word])
             return start + len(word)
-        raise unknown(self._written(start), self.columns)
+        raise self._unknown(self._written(start))
+
+    def _unknown(self, written: str) -> UnknownColumnError:
+        if self._last() not in _COMPARISONS:
+            return unknown(written, self.columns)
+        near = nearest(written, self.columns)
+        meant = f" Or did you mean {visible(' or '.join(near))}?" if near else ""
+        return UnknownColumnError(
+            f"No experiment here has a column {written!r}. Text goes in quotes: "
+            f"{visible(repr(written))}.{meant}"
+        )
 
     def _last(self) -> str:
         """Return what stands before, spaces aside."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from meticulous.errors import InvalidQueryError
-from meticulous.folder.allocation import is_number
+from meticulous.reader.choosing.kinds import ANY, NUMBER, ORDER, TEXT, as_number
 from meticulous.reader.choosing.moments import parse_moment, parse_span
+from meticulous.reader.choosing.operands import Operand
 from meticulous.reader.table.flattening import MISSING
-from meticulous.reader.table.table import ID, Table
+from meticulous.reader.table.table import ID
 from meticulous.reader.wording import visible
 
 _TIMES = ("start", "end")
@@ -32,31 +34,6 @@ _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Po
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
 
 _LARGEST_POWER = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """What a name in a rewritten filter stands for.
-
-    Attributes:
-        column: The column.
-        convert: What is made of each of its values that is there.
-        is_presence: Whether it stands for the answer whether there is a value.
-    """
-
-    column: str
-    convert: Callable[[Any], Any] | None = None
-    is_presence: bool = False
-
-    def values(self, table: Table) -> list[Any]:
-        """Return its value of each row; null counts as a value that is not there."""
-        if self.column != ID and self.column not in table.columns:
-            values = [MISSING] * len(table)
-        else:
-            values = [MISSING if value is None else value for value in table.column(self.column)]
-        if self.convert is not None:
-            values = [value if value is MISSING else self.convert(value) for value in values]
-        return [value is not MISSING for value in values] if self.is_presence else values
 
 
 def rewrite(
@@ -90,6 +67,8 @@ class _Rewriter:
         self.columns = columns
         self.now = now
         self.operands: dict[str, Operand] = {}
+        self.kind = ANY
+        self.rivals: tuple[str, ...] = ()
 
     def refusal(self, why: str) -> InvalidQueryError:
         return InvalidQueryError(f"The filter {self.text[:200]!r} cannot be used: {why}.")
@@ -170,8 +149,34 @@ class _Rewriter:
 
     def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> ast.expr:
         convert = self._meaning(left, right)
-        sides = [self._value(side, convert) for side in (left, right)]
+        with self._comparing(*self._order(left, right, convert)):
+            if isinstance(op, ast.Eq | ast.NotEq):
+                self.kind = ANY  # values of different kinds are different
+            sides = [self._value(side, convert) for side in (left, right)]
         return ast.Compare(sides[0], [op], [sides[1]])
+
+    def _order(
+        self, left: ast.expr, right: ast.expr, convert: _Meaning | None
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return the kind of values that an order between two sides is about."""
+        sides = (left, right)
+        names = [side for side in sides if isinstance(side, ast.Name)]
+        if len(names) == 2:
+            return ORDER, tuple(self.columns[self._known(name)] for name in names)
+        constants = [side.value for side in sides if isinstance(side, ast.Constant)]
+        if not constants or type(constants[0]) in (int, float):
+            is_text = any(isinstance(side, ast.Call) and _is_of_text(side) for side in sides)
+            return (TEXT if is_text and not constants else NUMBER), ()
+        return (TEXT if isinstance(constants[0], str) and convert is None else ANY), ()
+
+    @contextlib.contextmanager
+    def _comparing(self, kind: str, rivals: tuple[str, ...] = ()) -> Iterator[None]:
+        before = self.kind, self.rivals
+        self.kind, self.rivals = kind, rivals
+        try:
+            yield
+        finally:
+            self.kind, self.rivals = before
 
     def _membership(self, left: ast.expr, right: ast.expr) -> ast.expr:
         if isinstance(right, ast.List | ast.Tuple | ast.Set):
@@ -193,7 +198,8 @@ class _Rewriter:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
             if isinstance(node.operand, ast.Constant):
                 return self._constant(node, convert)
-            return ast.UnaryOp(node.op, self._value(node.operand))
+            with self._comparing(NUMBER):
+                return ast.UnaryOp(node.op, self._value(node.operand))
         if isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
             return self._arithmetic(node)
         if isinstance(node, ast.Call):
@@ -201,7 +207,8 @@ class _Rewriter:
         raise self.refusal(f"{self.written(node)} is no value that can be compared")
 
     def _arithmetic(self, node: ast.BinOp) -> ast.expr:
-        sides = [self._number(side) for side in (node.left, node.right)]
+        with self._comparing(NUMBER):
+            sides = [self._number(side) for side in (node.left, node.right)]
         if isinstance(node.op, ast.Pow):
             power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
             value = power.value if isinstance(power, ast.Constant) else None
@@ -231,13 +238,15 @@ class _Rewriter:
         if isinstance(function, ast.Name) and function.id in _FUNCTIONS:
             if len(node.args) != 1 or keywords:
                 raise self.refusal(f"{function.id} takes one column")
-            return ast.Call(function, [self._number(node.args[0])], [])
+            with self._comparing(NUMBER):
+                return ast.Call(function, [self._number(node.args[0])], [])
         if isinstance(function, ast.Attribute):
             of, is_text = function.value, False
             if isinstance(of, ast.Attribute) and of.attr == "str":
                 of, is_text = of.value, True
             if function.attr in (_TEXT_METHODS if is_text else _METHODS):
-                target = self._value(of)
+                with self._comparing(TEXT if is_text else self._kind_for(node, function.attr)):
+                    target = self._value(of)
                 if is_text:
                     target = ast.Attribute(target, "str", ast.Load())
                 return ast.Call(
@@ -249,6 +258,13 @@ class _Rewriter:
             f"behind .str, {', '.join(sorted(_TEXT_METHODS))}"
         )
 
+    def _kind_for(self, node: ast.Call, method: str) -> str:
+        if method in ("abs", "round"):
+            return NUMBER
+        if method == "between" and node.args and isinstance(node.args[0], ast.Constant):
+            return TEXT if isinstance(node.args[0].value, str) else NUMBER
+        return ANY
+
     def _argument(self, node: ast.expr) -> ast.expr:
         if isinstance(node, ast.List | ast.Tuple):
             return ast.List([self._constant(item) for item in node.elts], ast.Load())
@@ -258,7 +274,8 @@ class _Rewriter:
         column = self.columns[self._known(node)]
         if convert is None and column in _TIMES:
             convert = _Meaning(_seconds, float)
-        return self._new(Operand(column, convert.of_column if convert else None))
+        of_column = convert.of_column if convert else None
+        return self._new(Operand(column, of_column, self.kind, self.rivals))
 
     def _known(self, node: ast.Name) -> str:
         if node.id not in self.columns:
@@ -326,8 +343,8 @@ def _length(value: Any) -> Any:
     return span.total_seconds()
 
 
-def _as_number(value: str) -> Any:
-    return int(value) if is_number(value) else MISSING
+def _as_number(value: Any) -> Any:
+    return as_number(value, is_id=True)
 
 
 def _holds(item: Any) -> Callable[[Any], bool]:
@@ -348,6 +365,12 @@ def _as_float(value: Any) -> float:
 
 def _is_true(node: ast.expr) -> ast.Compare:
     return ast.Compare(node, [ast.Eq()], [ast.Constant(True)])
+
+
+def _is_of_text(node: ast.Call) -> bool:
+    function = node.func
+    of = function.value if isinstance(function, ast.Attribute) else None
+    return _method_of(node) != "len" and isinstance(of, ast.Attribute) and of.attr == "str"
 
 
 def _method_of(node: ast.Call) -> str:

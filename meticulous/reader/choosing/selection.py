@@ -22,17 +22,34 @@ STATUSES = (*status.WORDS, status.LOST)
 """Every status that a record can have."""
 
 
+_OTHER_WORDS = {
+    status.RUNNING: ("active", "alive", "started"),
+    status.SUCCESS: ("complete", "completed", "done", "finished", "good", "ok", "okay", "passed"),
+    status.ERROR: ("bad", "crash", "crashed", "exception", "fail", "failed", "failure", "failing"),
+    status.INTERRUPTED: ("aborted", "canceled", "cancelled", "ctrl-c", "sigint", "stopped"),
+    status.KILLED: ("oom", "sigkill", "sigterm", "terminated"),
+    status.TIMEOUT: ("timed-out", "timedout"),
+    status.LOST: ("dead", "disappeared", "gone", "missing", "vanished"),
+}
+"""What people write for a status, for suggestions."""
+
 Criterion = Callable[["Candidates", list[int]], list[int]]
 """Returns those of some positions whose experiments are meant."""
 
 
 class Candidates:
-    """Experiments of which some are meant; the table of all is made when it is first needed."""
+    """Experiments of which some are meant; the table of all is made when it is first needed.
 
-    __slots__ = ("_table", "records")
+    Attributes:
+        records: The experiments.
+        remarks: What criteria have to say about values that they passed over.
+    """
+
+    __slots__ = ("_table", "records", "remarks")
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
+        self.remarks: list[str] = []
         self._table: Table | None = None
 
     @property
@@ -114,7 +131,10 @@ def filtered(text: str, now: datetime) -> Criterion:
         if not candidates.records:
             return []
         wanted = parse_filter(text, candidates.table.columns, now)
-        found = wanted.matching(candidates.table.take(positions))
+        rows = candidates.table.take(positions)
+        found = wanted.matching(rows)
+        if remark := wanted.passed_over(rows):
+            candidates.remarks.append(remark)
         return [place for place, holds in zip(positions, found, strict=True) if holds]
 
     return keep
@@ -217,7 +237,8 @@ def _status(word: str) -> str:
         return beginning[0]
     import difflib
 
-    near = beginning or difflib.get_close_matches(word.upper(), STATUSES, n=1)
+    meaning = [known for known, words in _OTHER_WORDS.items() if word.lower() in words]
+    near = beginning or meaning or difflib.get_close_matches(word.upper(), STATUSES, n=1)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     raise InvalidQueryError(
         f"{word!r} is no status.{meant} The statuses are {', '.join(STATUSES)}."

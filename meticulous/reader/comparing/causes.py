@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from meticulous.reader.comparing.commands import said_by_args
 from meticulous.reader.comparing.comparison import RESULTS, Comparison
 from meticulous.reader.comparing.differences import CHANGED, Difference, is_same
 from meticulous.reader.comparing.imports import Reached
@@ -13,6 +14,9 @@ from meticulous.reader.table.flattening import MISSING
 
 CODE, ARGS, INPUTS, PACKAGES, SEEDS, HARDWARE, REST = range(7)
 """The ranks, the likeliest explanation first."""
+
+RESULTS_SAME = "The results that were recorded are the same."
+"""The remark of an explanation that has nothing to explain."""
 
 LIKELY = REST
 """Ranks below this one are likely explanations; the others are only possible."""
@@ -116,7 +120,6 @@ def explain(comparison: Comparison, reached: Reached | None = None) -> Explanati
 def _causes(
     comparison: Comparison, reached: Reached | None
 ) -> Iterator[tuple[tuple[int, int], Cause]]:
-    args_differ = bool(comparison.sections.get("args"))
     for section, difference in comparison.differences:
         if section == "code":
             rank, within, reason = _rank_code(comparison, difference, reached)
@@ -127,7 +130,7 @@ def _causes(
         elif section == "packages":
             rank, within, reason = _rank_package(difference, reached)
         elif section == "command":
-            rank, within, reason = _rank_command(difference, args_differ)
+            rank, within, reason = _rank_command(comparison, difference)
         elif section == "environment":
             rank, within, reason = _rank_surroundings(difference)
         else:
@@ -182,11 +185,11 @@ def _packages_of(reached: Reached) -> set[str]:
     return names
 
 
-def _rank_command(difference: Difference, args_differ: bool) -> tuple[int, int, str]:
+def _rank_command(comparison: Comparison, difference: Difference) -> tuple[int, int, str]:
     if _SEEDS.search(difference.name):
         return SEEDS, 0, "the seed"
     if difference.name == "command":
-        if args_differ:
+        if said_by_args(comparison):
             return REST, 8, "gives the arguments above"
         return ARGS, 1, "the command"
     return REST, 0, "where it ran"
@@ -209,7 +212,7 @@ def _remarks(
         if section.unknown:
             yield f"{section.name}: {section.unknown}"
     if not results:
-        yield "The results that were recorded are the same."
+        yield RESULTS_SAME
     elif not any(cause.is_likely for cause in causes):
         yield (
             "Nothing likely that was recorded differs. What remains: chance (a seed that is not "

@@ -24,6 +24,9 @@ SECTIONS = (
 RESULTS = ("status", "summary", "outputs")
 """The sections that say what came out; the others say what went in."""
 
+FILES_UNKNOWN = "which files differ is not known"
+"""Begins the remark on two commits that no repository was asked about, or knew."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
@@ -69,6 +72,7 @@ def compare(
     b: Record,
     changed_code: Mapping[str, str] | None = None,
     only: Collection[str] = SECTIONS,
+    why_unknown: str = f"{FILES_UNKNOWN}: no repository was asked",
 ) -> Comparison:
     """Compare two experiments, whatever state their folders are in.
 
@@ -82,6 +86,7 @@ def compare(
             change, where somebody could ask a repository; None where only the names of the
             commits are known.
         only: The sections wanted.
+        why_unknown: What to remark where commits differ and `changed_code` is None.
     """
     files_a, files_b = Files(a.directory), Files(b.directory)
     environment_a, environment_b = (
@@ -92,7 +97,7 @@ def compare(
         "status": lambda: compare_values("status", _ending(a), _ending(b)),
         "command": lambda: _compare_commands(a, b),
         "args": lambda: compare_values("args", a.args, b.args),
-        "code": lambda: _compare_code(a, b, changed_code),
+        "code": lambda: _compare_code(a, b, changed_code, why_unknown),
         "environment": lambda: _compare_environments(a, b, environment_a, environment_b),
         "packages": lambda: _compare_packages(environment_a, environment_b),
         "inputs": lambda: compare_inputs(recorded_a, recorded_b),
@@ -148,7 +153,9 @@ def _compare_commands(a: Record, b: Record) -> Section:
     )
 
 
-def _compare_code(a: Record, b: Record, changed: Mapping[str, str] | None) -> Section:
+def _compare_code(
+    a: Record, b: Record, changed: Mapping[str, str] | None, why_unknown: str
+) -> Section:
     shas = code_of(a), code_of(b)
     if None in shas:
         which = a.id if shas[0] is None else b.id
@@ -165,6 +172,7 @@ def _compare_code(a: Record, b: Record, changed: Mapping[str, str] | None) -> Se
         differences += _commits(a, b)
         for path, change in (changed or {}).items():
             differences.append(Difference(path, MISSING, MISSING, change))
+        remarks += [why_unknown] if changed is None else []
     own_a, own_b = (_uncommitted(record) for record in (a, b))
     if own_a != own_b:
         differences.append(Difference("loaded, but not in the commit", own_a, own_b))

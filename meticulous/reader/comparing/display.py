@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html as markup
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from meticulous.reader.comparing.commands import said_by_args, shell_line
 from meticulous.reader.comparing.differences import Difference, Section
 from meticulous.reader.table.flattening import MISSING
 from meticulous.reader.wording import (
@@ -27,6 +28,7 @@ LONGEST_SECTION = 20
 """Differences of one section that are shown at most, unless all are wanted."""
 
 _LONGEST_VALUE = 60
+_LONGEST_COMMAND = 180
 _LEAD = 16
 _SHA = 10
 
@@ -62,6 +64,9 @@ def blocks(comparison: Comparison, cut: bool = True) -> Iterator[Block]:
         cut: Whether long values and long sections are cut, with a remark.
     """
     for section in comparison.sections.values():
+        if section.name == "command" and said_by_args(comparison):
+            others = [found for found in section.differences if found.name != "command"]
+            section = replace(section, differences=others)
         rows = list(_rows(section, cut))
         if rows:
             yield Block(_title(section), rows)
@@ -102,6 +107,9 @@ def change_text(section: str, difference: Difference, cut: bool = True) -> str:
     a, b, detail = difference.a, difference.b, visible(difference.detail)
     if a is MISSING and b is MISSING:
         return detail
+    if section == "status" and difference.name == "reason":
+        was, became = (_last_line(value, cut) for value in (a, b))
+        return f"{was}  (with another traceback)" if was == became else f"{was} -> {became}"
     if section == "outputs":
         was, became = (_size(value) for value in (a, b))
     elif section in ("code", "packages") and not isinstance(a, list):
@@ -117,6 +125,25 @@ def change_text(section: str, difference: Difference, cut: bool = True) -> str:
     change = was if was == became and section == "outputs" else f"{was} -> {became}"
     extra = ", ".join(filter(None, [*_amounts(difference, section), detail]))
     return f"{change}  ({extra})" if extra else change
+
+
+def command_lines(difference: Difference, cut: bool = True) -> tuple[str, str]:
+    """Return two commands that differ as lines of a shell.
+
+    Args:
+        difference: The difference named `command` of the section `command`.
+        cut: Whether long ones are cut to where they differ.
+    """
+    one, other = (
+        ABSENT if command is MISSING else visible(shell_line(command))
+        for command in (difference.a, difference.b)
+    )
+    return _around_difference(one, other, _LONGEST_COMMAND) if cut else (one, other)
+
+
+def is_command(section: str, difference: Difference) -> bool:
+    """Say whether a difference is that of the commands, for which there are `command_lines`."""
+    return section == difference.name == "command"
 
 
 def text(comparison: Comparison) -> str:
@@ -164,6 +191,10 @@ def _title(section: Section) -> str:
 def _rows(section: Section, cut: bool) -> Iterator[Row]:
     shown = section.differences[:LONGEST_SECTION] if cut else section.differences
     for difference in shown:
+        if is_command(section.name, difference):
+            pairs = zip("AB", command_lines(difference, cut), strict=True)
+            yield from (Row(name, line, difference.kind) for name, line in pairs)
+            continue
         name = visible(difference.name)
         yield Row(name, change_text(section.name, difference, cut), difference.kind)
     if len(shown) < len(section.differences):
@@ -173,11 +204,19 @@ def _rows(section: Section, cut: bool) -> Iterator[Row]:
 
 
 def _amounts(difference: Difference, section: str) -> Iterator[str]:
-    if difference.absolute is None or section == "outputs":
+    if difference.absolute is None or section in ("outputs", "status", "command"):
         return
     yield f"{difference.absolute:+.4g}"
     if difference.relative is not None:
         yield f"{difference.relative * 100:+.3g} %"
+
+
+def _last_line(value: Any, cut: bool) -> str:
+    """Return the end of a reason: of a traceback the line that names the exception."""
+    if not isinstance(value, str):
+        return ABSENT if value is MISSING else value_text(value)
+    line = visible((value.strip().splitlines() or [""])[-1].strip())
+    return _shortened(line) if cut else line
 
 
 def _size(value: Any) -> str:
@@ -194,16 +233,16 @@ def _shortened(line: str) -> str:
     return line if len(line) <= 3 * _LONGEST_VALUE else f"{line[: 3 * _LONGEST_VALUE - 3]}..."
 
 
-def _around_difference(a: str, b: str) -> tuple[str, str]:
+def _around_difference(a: str, b: str, width: int = _LONGEST_VALUE) -> tuple[str, str]:
     """Cut two texts so that where they differ is to be seen."""
-    if max(len(a), len(b)) <= _LONGEST_VALUE:
+    if max(len(a), len(b)) <= width:
         return a, b
     pairs = enumerate(zip(a, b, strict=False))
     first = next((n for n, (x, y) in pairs if x != y), min(len(a), len(b)))
     start = max(0, first - _LEAD)
-    return _window(a, start), _window(b, start)
+    return _window(a, start, width), _window(b, start, width)
 
 
-def _window(line: str, start: int) -> str:
-    begin, end = ("..." if start else ""), start + _LONGEST_VALUE
+def _window(line: str, start: int, width: int) -> str:
+    begin, end = ("..." if start else ""), start + width
     return f"{begin}{line[start:end]}{'...' if len(line) > end else ''}"

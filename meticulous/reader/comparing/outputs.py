@@ -55,13 +55,17 @@ class FileFact:
 def compare_inputs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Section:
     """Compare what two runs read, by the hashes in their files.json.
 
+    Where neither has one there is nothing to be said, not even that it is not known.
+
     Args:
         a: The first one's files.json; empty when there is none.
         b: The second one's.
     """
+    if not a and not b:
+        return Section("inputs")
     if not a or not b:
-        missing = "neither experiment" if not a and not b else "only one of the experiments"
-        return Section("inputs", unknown=f"{missing} has a {RECORDED} that tells its inputs")
+        missing = f"only one of the experiments has a {RECORDED} that tells its inputs"
+        return Section("inputs", unknown=missing)
     facts_a, facts_b = recorded_files(a, "inputs"), recorded_files(b, "inputs")
     section, same = Section("inputs"), 0
     for name in dict.fromkeys([*facts_a, *facts_b]):

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 
 from meticulous.reader.index.latest import read_latest
-from meticulous.reader.record import Record
-from meticulous.reader.table.table import Table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from meticulous.reader.record import Record
+    from meticulous.reader.table.table import Table
 
 __all__ = ["read_latest", "read_records", "read_table"]
 

@@ -15,6 +15,7 @@ from meticulous.reader.index.gathering import Gathered
 from meticulous.reader.index.sound import LOCAL, facts_of, moment
 from meticulous.reader.record import Record
 from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.reasons import REASON, reason_line
 from meticulous.reader.table.table import FACTS, PARTS, Table, make_table
 
 Values = Sequence[Any]
@@ -136,7 +137,7 @@ def _sources(gathered: Gathered) -> list[_Source]:
         sources.append(_Source(gathered.places, gathered.kept.parts))
     if gathered.sounds:
         sounds = gathered.sounds.values()
-        parts = {
+        parts = gathered.apart or {
             part: take_apart([getattr(sound, part) for sound in sounds])
             for part in ("facts", *PARTS)
         }
@@ -153,6 +154,7 @@ def _facts(record: Record) -> dict[str, Any]:
     return {
         **facts_of(record.metadata, record.start, record.end, True),
         "status": record.status,
+        "reason": record.reason,
         "duration": record.duration,
         "cause": record.cause,
         "problems": record.problems,
@@ -219,6 +221,10 @@ def _add_facts(columns: LazyColumns, gathered: Gathered, sources: Sequence[_Sour
     def problems() -> list[Any]:
         return [[] if value is MISSING else value for value in plain("problems")]
 
+    def reasons() -> list[Any]:
+        told = zip(columns["status"], columns.spread(pieces(REASON)), columns["cause"], strict=True)
+        return [reason_line(word, reason or "", cause or None) for word, reason, cause in told]
+
     prefix = os.path.join(gathered.directory, "")
     makers: dict[str, Callable[[], list[Any]]] = {
         "start": partial(_moments, gathered, sources, "start"),
@@ -226,9 +232,12 @@ def _add_facts(columns: LazyColumns, gathered: Gathered, sources: Sequence[_Sour
         "duration": duration,
         "directory": lambda: [prefix + name for name in gathered.ids],
         "problems": problems,
+        REASON: reasons,
     }
     for name in FACTS:
-        columns.add(name, makers.get(name, partial(plain, name)), pieces(name))
+        # A column of reasons holds but one line of each.
+        kept = pieces(name) if name != REASON else []
+        columns.add(name, makers.get(name, partial(plain, name)), kept)
 
 
 def _moments(gathered: Gathered, sources: Sequence[_Source], name: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,8 @@ from meticulous.folder.writing import write_atomically
 
 VERSION = 1
 """Of everything that is kept; a file of another version is passed over and written anew."""
+
+_NAME = "meticulous"
 
 _MAGIC = b"meticulous cache\n"
 
@@ -33,12 +36,20 @@ def load(directory: str, kind: str) -> tuple[dict[str, Any], list[memoryview]] |
     if path is None:
         return None
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = _content(path)
         header, blocks = _opened(data)
     except (OSError, ValueError, TypeError, KeyError, MemoryError):
         return None
     return (header, blocks) if header.get("about") == _about(directory) else None
+
+
+def _content(path: str) -> bytes:
+    # A named pipe in the place of the file must not make the reader wait for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("this is not a file")
+        return file.read()
 
 
 def save(
@@ -105,11 +116,23 @@ def _about(directory: str) -> list[Any]:
 
 def _path(directory: str, kind: str) -> str | None:
     """Return where something about a directory is kept; None when there is no place for it."""
+    place = _place()
+    if not os.path.isabs(place):
+        return None
+    real = os.path.realpath(directory)
+    return os.path.join(place, f"{zlib.crc32(os.fsencode(real)):08x}.{kind}")
+
+
+def _place() -> str:
+    """Return the user's cache directory; anything but an absolute path when there is none."""
+    if sys.platform == "linux":
+        # The same as platformdirs.user_cache_dir, whose import takes as long as reading a list.
+        given = os.environ.get("XDG_CACHE_HOME", "")
+        return os.path.join(
+            given if os.path.isabs(given) else os.path.expanduser("~/.cache"), _NAME
+        )
     with contextlib.suppress(Exception):  # without a home directory it may raise anything
         from platformdirs import user_cache_dir
 
-        place = user_cache_dir("meticulous")
-        real = os.path.realpath(directory)
-        if os.path.isabs(place):
-            return os.path.join(place, f"{zlib.crc32(os.fsencode(real)):08x}.{kind}")
-    return None
+        return user_cache_dir(_NAME)
+    return ""

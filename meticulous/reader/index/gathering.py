@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from meticulous.folder import status
 from meticulous.reader.collection import is_record, list_folders, position_of
 from meticulous.reader.index import kept as keeping
+from meticulous.reader.index.columnar import Columns
 from meticulous.reader.index.kept import STAMP, Kept
 from meticulous.reader.index.sound import FILES, Sound, read_sound
 from meticulous.reader.index.stamps import read_stamps
@@ -35,6 +36,7 @@ class Gathered:
             more; None when all hold and are all there are.
         sounds: Experiments that were read anew, under their number in `ids`.
         records: The same for those that had to be read with more care.
+        apart: The parts of `sounds`, taken apart, when that had to be done to keep them.
     """
 
     directory: str
@@ -43,6 +45,7 @@ class Gathered:
     places: array[int] | None = None
     sounds: dict[int, Sound] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)
+    apart: dict[str, Columns] | None = None
 
 
 def gather(directory: str) -> Gathered:
@@ -142,4 +145,6 @@ def _keep(gathered: Gathered, started: int) -> None:
         changed.update(zip((places[row] for row in rows), kept.sounds(rows), strict=True))
     numbers = sorted(changed)
     names = [gathered.ids[number] for number in numbers]
-    keeping.save(gathered.directory, names, [changed[number] for number in numbers])
+    parts = keeping.save(gathered.directory, names, [changed[number] for number in numbers])
+    if numbers == list(gathered.sounds):
+        gathered.apart = parts

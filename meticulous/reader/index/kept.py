@@ -95,18 +95,26 @@ def load(directory: str) -> Kept | None:
     return Kept(cachefile.split_names(names), numbers, parts)
 
 
-def save(directory: str, names: Sequence[str], sounds: Sequence[Sound]) -> None:
-    """Keep experiments, in place of what was kept before; do nothing when that is not possible."""
+def save(
+    directory: str, names: Sequence[str], sounds: Sequence[Sound]
+) -> dict[str, Columns] | None:
+    """Keep experiments in place of what was kept before, where that is possible.
+
+    Returns:
+        The experiments, taken apart; None when they cannot be.
+    """
     stamps = array("q", [number for sound in sounds for stamp in sound.stamps for number in stamp])
     blocks: list[bytes | memoryview] = [cachefile.join_names(names), stamps.tobytes()]
-    parts = {}
     try:
-        for part in PARTS:
-            columns = take_apart([getattr(sound, part) for sound in sounds])
-            parts[part] = _entry(columns, blocks)
-    except (TypeError, RecursionError):  # nothing that JSON files hold, as far as is known
-        return
-    cachefile.save(directory, _KIND, {"count": len(names), "parts": parts}, blocks)
+        parts = {part: take_apart([getattr(sound, part) for sound in sounds]) for part in PARTS}
+    except RecursionError:
+        return None
+    try:
+        entries = {part: _entry(columns, blocks) for part, columns in parts.items()}
+    except TypeError:  # nothing that JSON files hold, as far as is known
+        return parts
+    cachefile.save(directory, _KIND, {"count": len(names), "parts": entries}, blocks)
+    return parts
 
 
 def _entry(columns: Columns, blocks: list[bytes | memoryview]) -> dict[str, Any]:

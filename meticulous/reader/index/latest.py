@@ -13,7 +13,6 @@ import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import orjson
 
@@ -23,7 +22,7 @@ from meticulous.reader.index import cachefile
 from meticulous.reader.index.sound import FRESH, UnusualError, moment
 from meticulous.reader.record import Record, read_record
 
-CHECKED = 2000
+CHECKED = 500
 """Experiments started last whose stamps are always compared; those of the others only when the
 experiments directory has changed, as it does when an experiment starts, resumes or goes away."""
 
@@ -38,7 +37,6 @@ _FEW = 1000
 _Entry = tuple[float, str, int]
 
 
-@dataclass(slots=True)
 class _Starts:
     """When each experiment was started, in that order.
 
@@ -51,12 +49,15 @@ class _Starts:
         changed: Whether this differs from what is kept.
     """
 
-    names: list[str] = field(default_factory=list)
-    starts: array[float] = field(default_factory=lambda: array("d"))
-    stamps: array[int] = field(default_factory=lambda: array("q"))
-    others: list[str] = field(default_factory=list)
-    stamp: int = _UNTRUSTED
-    changed: bool = False
+    __slots__ = ("changed", "names", "others", "stamp", "stamps", "starts")
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.starts: array[float] = array("d")
+        self.stamps: array[int] = array("q")
+        self.others: list[str] = []
+        self.stamp = _UNTRUSTED
+        self.changed = False
 
     def replace(self, rows: set[int], entries: list[_Entry]) -> None:
         """Take rows out and put entries (start, name, stamp) where they belong."""
@@ -259,7 +260,9 @@ def _load(directory: str) -> _Starts | None:
     if found is None or found[0].get("zone") != _zone():
         return None
     header, (names, others, starts, stamps) = found
-    loaded = _Starts(cachefile.split_names(names), others=cachefile.split_names(others))
+    loaded = _Starts()
+    loaded.names = cachefile.split_names(names)
+    loaded.others = cachefile.split_names(others)
     loaded.starts.frombytes(starts)
     loaded.stamps.frombytes(stamps)
     loaded.stamp = header["stamp"]

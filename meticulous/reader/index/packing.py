@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ MOST_CHOICES = 2**16
 
 MOST_PLACES = 64
 """Values in a list or object that are packed place by place; longer ones are written as JSON."""
+
+_SAMPLE = 1000
 
 _CODES = {"float": "d", "int": "q"}
 
@@ -101,9 +102,11 @@ def pack(values: Sequence[Any]) -> Packed:
             return Packed("json", count, orjson.dumps(values))
     if kinds <= _SIMPLE:
         return _choice(values, orjson.dumps) or Packed("json", count, orjson.dumps(values))
-    texts = [orjson.dumps(value) for value in values]
-    packed = _choice(texts, lambda found: b"[%b]" % b",".join(found)) or _places(values, kinds)
-    return packed or Packed("json", count, b"[%b]" % b",".join(texts))
+    packed = None
+    if not _are_many(list(map(orjson.dumps, values[:_SAMPLE]))):
+        texts = list(map(orjson.dumps, values))
+        packed = _choice(texts, lambda found: b"[%b]" % b",".join(found))
+    return packed or _places(values, kinds) or Packed("json", count, orjson.dumps(values))
 
 
 def _places(values: Sequence[Any], kinds: set[type]) -> Packed | None:
@@ -126,13 +129,19 @@ def _places(values: Sequence[Any], kinds: set[type]) -> Packed | None:
 
 def _choice(values: Sequence[Any], dumps: Any) -> Packed | None:
     """Return the values as choices; None where there are too many different ones."""
+    count = len(values)
+    if count and values.count(values[0]) == count:
+        return Packed("choice", count, bytes(2 * count), dumps([values[0]]))
+    if count > _SAMPLE and _are_many(values[:_SAMPLE]):
+        return None
     distinct = dict.fromkeys(values)
-    if len(distinct) > min(MOST_CHOICES, max(1, len(values) // 2)):
+    if len(distinct) > min(MOST_CHOICES, max(1, count // 2)):
         return None
     codes = {value: code for code, value in enumerate(distinct)}
     numbers = array("H", map(codes.__getitem__, values))
-    return Packed("choice", len(values), numbers.tobytes(), dumps(list(distinct)))
+    return Packed("choice", count, numbers.tobytes(), dumps(list(distinct)))
 
 
-BYTE_ORDER = sys.byteorder
-"""How the numbers are laid out; what was packed elsewhere cannot be read here."""
+def _are_many(sample: Sequence[Any]) -> bool:
+    """Say whether most of some values differ, so that those of all of them need not be counted."""
+    return len(sample) == _SAMPLE and len(set(sample)) > _SAMPLE * 3 // 4

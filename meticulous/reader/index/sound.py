@@ -38,7 +38,7 @@ _FINISHED = frozenset(status.FINAL) - {status.UNKNOWN}
 
 _MANY_DIGITS = b"0" * 19
 
-_LONG_INTEGER = re.compile(rb"(?<![0-9.])[0-9]{19}")
+_DIGITS = re.compile(rb"0+")
 
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 
@@ -217,15 +217,26 @@ def _mapping(path: str) -> tuple[dict[str, Any], os.stat_result]:
     data, found = _content(path)
     try:
         value = orjson.loads(data)
-        # orjson makes a rounded float of an integer beyond 64 bits. The expression tells it from
-        # the digits of a fraction, but is slow; so it is asked only where there are many digits.
-        if _MANY_DIGITS in data.translate(_DIGITS_AS_ZERO) and _LONG_INTEGER.search(data):
+        if _may_hold_long_integers(data):
             value = decode_document(data)
     except orjson.JSONDecodeError:
         value = decode_document(data)
     if type(value) is not dict:
         raise UnusualError
     return value, found
+
+
+def _may_hold_long_integers(data: bytes) -> bool:
+    """Say whether orjson may have made a rounded float of an integer beyond 64 bits."""
+    zeros = data.translate(_DIGITS_AS_ZERO)
+    place = zeros.find(_MANY_DIGITS)
+    while place >= 0:
+        if zeros[place - 1 : place] != b".":
+            return True
+        # The digits of a fraction may be many.
+        digits = _DIGITS.match(zeros, place)
+        place = zeros.find(_MANY_DIGITS, digits.end() if digits else len(zeros))
+    return False
 
 
 def _optional(path: str) -> tuple[dict[str, Any], os.stat_result | None]:

@@ -200,9 +200,10 @@ def choose_names(names: Iterable[str], known: list[str]) -> list[str]:
         matching = [name] if name in known else fnmatch.filter(known, name)
         if not matching:
             nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            is_pattern = ", in which * and ? are wildcards" if {"*", "?"} & set(name) else ""
             hint = f"The nearest: {', '.join(nearest)}. " if nearest else ""
             raise UnknownColumnError(
-                f"Nothing was logged under the name {name!r}. {hint}{_named(known)}"
+                f"Nothing was logged under the name {name!r}{is_pattern}. {hint}{_named(known)}"
             )
         found += matching
     return list(dict.fromkeys(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from meticulous.errors import InvalidOptionError
@@ -38,6 +38,15 @@ def args_columns(table: Table, choice: str) -> list[str]:
     if choice == "changed" and len(table) != 1:
         return [name for name in names if _differs(table.columns[name])]
     return [name for name in names if _is_non_default(table, name)]
+
+
+def rows_of_default(table: Table, names: Iterable[str]) -> dict[str, list[bool]]:
+    """Return for arguments that have a default in which rows they are what it is."""
+    return {
+        name: [same for _, same in _pairs(table, name, table.columns[f"default_{name}"])]
+        for name in names
+        if name.startswith(_PREFIX) and f"default_{name}" in table.columns
+    }
 
 
 def _differs(values: list[Any]) -> bool:

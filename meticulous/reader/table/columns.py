@@ -13,7 +13,15 @@ _SHORT_PARTS = (("args", "summary"), ("metadata",))
 
 _PARTS = ("args", "default_args", "summary", "metadata")
 
-_OTHER_NAMES = {"started": "start", "ended": "end", "tag": "tags", "problem": "problems"}
+_OTHER_NAMES = {
+    "started": "start",
+    "ended": "end",
+    "tag": "tags",
+    "problem": "problems",
+    "commit": "metadata.githead-sha",
+    "branch": "metadata.git-branch",
+    "snapshot": "metadata.git-snapshot",
+}
 
 _NAMED = 5
 

@@ -25,24 +25,30 @@ def as_csv(columns: Columns, delimiter: str = ",") -> str:
     Numbers have all their digits, times are ISO 8601 with their offset, lists and objects are JSON.
     What an experiment does not have is an empty field; null is None.
     """
+    # The writer quotes what holds a character of its line end, so that has to have both of them.
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")
+    lines = []
+    for row in (columns, *zip(*columns.values(), strict=True)):
         writer.writerow([_field(value) for value in row])
-    return text.getvalue()
+        lines.append(text.getvalue().removesuffix("\r\n"))
+        text.seek(0)
+        text.truncate()
+    return "".join(f"{line}\n" for line in lines)
 
 
 def as_objects(columns: Columns) -> list[dict[str, Any]]:
-    """Return one object a row, with the columns that the row has a value in."""
+    """Return one object a row; what an experiment does not have is null."""
     return [
-        {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in zip(columns, row, strict=True)
-            if value is not MISSING
-        }
+        {name: _json_value(value) for name, value in zip(columns, row, strict=True)}
         for row in zip(*columns.values(), strict=True)
     ]
+
+
+def _json_value(value: Any) -> Any:
+    if value is MISSING:
+        return None
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def as_parquet(columns: Columns) -> bytes:
@@ -67,6 +73,9 @@ def as_parquet(columns: Columns) -> bytes:
         name: values if _is_uniform(values) else [_as_text(value) for value in values]
         for name, values in columns.items()
     }
+    if ID in typed:
+        typed[ID] = [_encodable(str(value)) for value in typed[ID]]
+    typed = {_encodable(name): values for name, values in typed.items()}
     buffer = io.BytesIO()
     _frame(typed).to_parquet(buffer, engine="pyarrow")
     return buffer.getvalue()
@@ -104,17 +113,26 @@ def _field(value: Any) -> str:
 
 
 def _as_text(value: Any) -> Any:
-    if value is MISSING or isinstance(value, str):
+    if value is MISSING:
         return value
+    if isinstance(value, str):
+        return _encodable(value)
     if isinstance(value, datetime):
         return value.isoformat()
     return json.dumps(plain(value), ensure_ascii=False)
 
 
+def _encodable(text: str) -> str:
+    """Return text with escapes for what UTF-8 does not have, such as undecodable bytes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _is_uniform(values: Sequence[Any]) -> bool:
     kinds = {type(value) for value in values if value is not MISSING and value is not None}
     if kinds == {list}:
-        return all(isinstance(item, str) for value in values if value for item in value)
+        return all(
+            isinstance(item, str) and _is_valid(item) for value in values for item in value or ()
+        )
     if int in kinds and any(abs(value) >= 2**63 for value in values if isinstance(value, int)):
         return False
     if kinds == {str}:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
+from meticulous.folder.encoding import encode_line
+
 
 class _Missing(Enum):
     """The type of `MISSING`: an enumeration, so that it stays itself when pickled or copied."""
@@ -21,6 +23,9 @@ class _Missing(Enum):
 
 MISSING: Final = _Missing.MISSING
 """Stands for a value that an experiment does not have; null in JSON is None."""
+
+_DEEPEST = 100
+"""Levels of nesting that any program can follow without running out of its stack."""
 
 _MARKS = ({"__repr__", "__type__"}, {"__bytes__"}, {"__omitted__"})
 """The keys of an object that stands for one value which JSON does not know."""
@@ -75,3 +80,19 @@ def unique_name(name: str, taken: Mapping[str, Any]) -> str:
     while f"{name}#{count}" in taken:
         count += 1
     return f"{name}#{count}"
+
+
+def bounded(value: Any) -> Any:
+    """Return the value, or its JSON text where it is nested too deeply to be copied or pickled."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return value
+    # One line: as an object with one value, without what stands around that.
+    return encode_line({"": value}).decode()[4:-2]

@@ -9,6 +9,7 @@ from typing import Any
 
 from meticulous.reader.record import Record
 from meticulous.reader.table.flattening import MISSING, flatten
+from meticulous.reader.table.reasons import REASON, reason_line
 
 ID = "id"
 """The name under which the ids can be asked for as if they were a column."""
@@ -29,6 +30,7 @@ FACTS: dict[str, Callable[[Record], Any]] = {
     "description": lambda record: record.description,
     "tags": lambda record: record.tags,
     "directory": lambda record: str(record.directory),
+    REASON: lambda record: reason_line(record.status, record.reason, record.cause),
     "cause": lambda record: _known(record.cause),
     "problems": lambda record: record.problems,
 }

@@ -50,8 +50,8 @@ def frame():
 if way == "plain":
     import orjson
 elif way != "stat":
-    from meticulous.reader import assembling, gathering  # noqa: F401 - loaded before the clock runs
     from meticulous.reader.index import read_table
+    from meticulous.reader.index.assembling import table_of  # noqa: F401 - before the clock runs
 if way == "frame":
     from meticulous.reader.frame import to_frame
 started = time.perf_counter()

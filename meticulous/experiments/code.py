@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from meticulous.errors import GitNotInstalledError, MeticulousError
 from meticulous.git import changes
-from meticulous.reader.comparing.comparison import SECTIONS, Comparison, code_of, compare
+from meticulous.reader.comparing.comparison import (
+    FILES_UNKNOWN,
+    SECTIONS,
+    Comparison,
+    code_of,
+    compare,
+)
 from meticulous.reader.comparing.imports import Reached, follow_imports
 from meticulous.reader.record import Record
 from meticulous.reader.table.flattening import flatten
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Repository:
     """The repository in which two commits can be compared.
 
@@ -35,16 +41,21 @@ class Repository:
 
 
 def compare_with_code(
-    a: Record, b: Record, repository: str | None, only: Collection[str] = SECTIONS
+    a: Record,
+    b: Record,
+    repository: str | None = None,
+    only: Collection[str] = SECTIONS,
+    near: Sequence[str] = (),
 ) -> tuple[Comparison, Repository | None]:
     """Compare two experiments, the files of their commits included where a repository has them.
 
     Args:
         a: The first experiment.
         b: The second.
-        repository: The repository to ask; by default the one the experiments lie in, or else the
-            one of the working directory.
+        repository: The repository to ask; by default the one the experiments lie in, or else those
+            that `near` names, or the one of the working directory.
         only: The sections wanted.
+        near: Further folders, the repositories of which may have the commits.
 
     Returns:
         The comparison, and the repository; None where there is none that holds both commits, which
@@ -57,13 +68,13 @@ def compare_with_code(
     if "code" not in only or shas[0] is None or shas[1] is None or shas[0] == shas[1]:
         return compare(a, b, only=only), None
     try:
-        places = [repository] if repository is not None else _places(a, b)
+        places = [repository] if repository is not None else _places(a, b, near)
         root = changes.find_holder(map(os.path.realpath, places), (shas[0], shas[1]))
         files = changes.changed_files(root, shas[0], shas[1])
     except MeticulousError as error:
         if repository is not None:
             raise
-        return _with_remark(compare(a, b, only=only), _why_unknown(error)), None
+        return compare(a, b, None, only, _why_unknown(error)), None
     changed = {file.path: file.change for file in files}
     return compare(a, b, changed, only), Repository(root, shas[0], shas[1])
 
@@ -112,18 +123,12 @@ def _words(record: Record) -> Iterator[str]:
     yield from (value for value in flatten(record.args).values() if isinstance(value, str))
 
 
-def _places(a: Record, b: Record) -> list[str]:
-    return [str(a.directory), str(b.directory), os.getcwd()]
+def _places(a: Record, b: Record, near: Sequence[str] = ()) -> list[str]:
+    return [str(a.directory), str(b.directory), *near, os.getcwd()]
 
 
 def _why_unknown(error: MeticulousError) -> str:
     reason = " ".join(str(error).split())
     if isinstance(error, GitNotInstalledError):
         reason = "no git program can be started"
-    return f"which files differ is not known: {reason}"
-
-
-def _with_remark(comparison: Comparison, remark: str) -> Comparison:
-    code = comparison["code"]
-    code = dataclasses.replace(code, remarks=[*code.remarks, remark])
-    return dataclasses.replace(comparison, sections={**comparison.sections, "code": code})
+    return f"{FILES_UNKNOWN}: {reason}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from meticulous.experiments.collection import Experiments
 from meticulous.reader.experiment_reader import ExperimentReader
-from meticulous.reader.experiments import Experiments
 
 __all__ = ["ExperimentReader", "Experiments"]
