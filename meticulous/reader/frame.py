@@ -13,7 +13,7 @@ import pandas as pd
 from meticulous.reader.index.arrays import Array, array_of
 from meticulous.reader.index.assembling import LazyColumns
 from meticulous.reader.index.gathering import uncollected
-from meticulous.reader.table.flattening import MISSING, bounded, flatten
+from meticulous.reader.table.flattening import MISSING, bounded_values, flatten
 from meticulous.reader.table.table import ID, Table
 
 TIMES = ("start", "end")
@@ -390,7 +390,7 @@ def _category(values: list[Any], most: int) -> Any:
 def _object_array(values: list[Any], missing: set[type]) -> Any:
     if type(MISSING) in missing:
         values = [np.nan if value is MISSING else value for value in values]
-    return pd.arrays.NumpyExtensionArray(_objects([*map(bounded, values)]))
+    return pd.arrays.NumpyExtensionArray(_objects(bounded_values(values)))
 
 
 def _objects(values: Sequence[Any]) -> Any:

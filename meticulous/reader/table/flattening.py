@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import chain
 from typing import Any, Final
 
 from meticulous.folder.encoding import encode_line
@@ -96,3 +97,14 @@ def bounded(value: Any) -> Any:
             return value
     # One line: as an object with one value, without what stands around that.
     return encode_line({"": value}).decode()[4:-2]
+
+
+def bounded_values(values: list[Any]) -> list[Any]:
+    """Return the values, each as `bounded` returns it; fast where none is nested too deeply."""
+    level = [value for value in values if isinstance(value, dict | list)]
+    for _ in range(_DEEPEST):
+        inner = [outer.values() if isinstance(outer, dict) else outer for outer in level]
+        if {dict, list}.isdisjoint(map(type, chain.from_iterable(inner))):
+            return values
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+    return [bounded(value) for value in values]
