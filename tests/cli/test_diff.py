@@ -32,6 +32,7 @@ def experiments(tmp_path: Path) -> Path:
 @pytest.fixture
 def recorded(repository):
     """A repository with runs of two commits and of a snapshot."""
+    repository.commit({".gitignore": "__pycache__\n"})
     repository.commit({"train.py": TRAIN, "model.py": "def loss(x):\n    return x\n", "notes": ""})
     assert repository.python("train.py").returncode == 0
     repository.commit({"model.py": "def loss(x):\n    return 2 * x\n", "notes": "later\n"})

@@ -11,6 +11,7 @@ from written_records import write_record
 
 @pytest.fixture
 def recorded(repository):
+    repository.commit({".gitignore": "__pycache__\n"})
     model = "import tools\ndef loss(x):\n    return tools.f(x)\n"
     repository.commit(
         {"train.py": TRAIN, "model.py": model, "tools.py": "def f(x): return x\n", "zoo.py": ""}
