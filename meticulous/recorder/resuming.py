@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 
@@ -71,6 +70,8 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
 
 
 def _recorded_form(writer: RecordWriter, args: Any) -> Any:
+    import json
+
     return json.loads(encode_document(writer.gate.clean(plain(args))))
 
 
@@ -89,6 +90,8 @@ def _compare_args(name: str, recorded: dict[str, Any], given: dict[str, Any]) ->
 
 
 def _show(value: Any) -> str:
+    import json
+
     # As text, for Python takes 1, 1.0 and True for the same.
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
@@ -132,6 +135,8 @@ def _list(metadata: dict[str, Any], key: str) -> list[Any]:
 
 
 def _read(writer: RecordWriter, name: str) -> dict[str, Any]:
+    import json
+
     path = writer.paths.path(name)
     problem: object
     try:

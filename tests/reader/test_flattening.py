@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from meticulous.folder.plain import plain
 from meticulous.reader.index.columnar import put_together, take_apart
 from meticulous.reader.index.packing import pack
-from meticulous.reader.table.flattening import MISSING, flatten
+from meticulous.reader.table.flattening import MISSING, bounded, bounded_values, flatten
 
 keys = st.sampled_from(["a", "b", "a.b", "a.b#2", "", ".", "ü"]) | st.text(max_size=3)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -104,6 +104,18 @@ def test_lists_and_objects_of_one_shape_are_unpacked_again(rows):
     assert repr(pack(lists).values()) == repr(lists)
     numbers = [number for _, number, _ in rows]
     assert repr(pack(numbers).values()) == repr(numbers)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 99, 100, 101, 102, 5000])
+def test_a_column_is_bounded_as_its_values_are(depth):
+    deep: object = 1
+    for _ in range(depth):
+        deep = [deep]
+    column = ["x", None, deep, {"a": [1]}]
+    assert [type(value) for value in bounded_values(column)] == [
+        type(bounded(value)) for value in column
+    ]
+    assert isinstance(bounded_values(column)[2], str) == (depth > 100)
 
 
 def test_missing_stays_itself():

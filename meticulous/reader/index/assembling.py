@@ -141,7 +141,8 @@ def _sources(gathered: Gathered) -> list[_Source]:
             part: take_apart([getattr(sound, part) for sound in sounds])
             for part in ("facts", *PARTS)
         }
-        sources.append(_Source(array("q", gathered.sounds), parts))
+        places = array("q", gathered.sounds)
+        sources.append(_Source(None if len(places) == len(gathered.ids) else places, parts))
     if gathered.records:
         records = gathered.records.values()
         parts = {part: take_apart([getattr(record, part) for record in records]) for part in PARTS}

@@ -30,9 +30,9 @@ class Unpacked(Sequence[Any]):
 
     __slots__ = ("_values", "packed")
 
-    def __init__(self, packed: Packed) -> None:
+    def __init__(self, packed: Packed, values: Sequence[Any] | None = None) -> None:
         self.packed = packed
-        self._values: list[Any] | None = None
+        self._values = values
 
     def __len__(self) -> int:
         return self.packed.count
@@ -47,7 +47,7 @@ class Unpacked(Sequence[Any]):
     def __getitem__(self, key: int | slice) -> Any:
         return self._all()[key]
 
-    def _all(self) -> list[Any]:
+    def _all(self) -> Sequence[Any]:
         if self._values is None:
             self._values = self.packed.values()
         return self._values
@@ -118,10 +118,14 @@ def save(
 
 
 def _entry(columns: Columns, blocks: list[bytes | memoryview]) -> dict[str, Any]:
-    """Return a description of the columns, and add what it does not hold to the blocks."""
+    """Return a description of the columns, and add what it does not hold to the blocks.
+
+    The columns keep their values packed as well, for whoever can use them so.
+    """
     leaves, shapes = [], []
     for path, column in columns.leaves.items():
         packed = pack(column.values)
+        column.values = Unpacked(packed, column.values)
         blocks += (_rows_block(column.rows), packed.data, packed.choices)
         leaves.append([path, column.place, column.rows is None, packed.kind, packed.count])
     for path, found in columns.shapes.items():

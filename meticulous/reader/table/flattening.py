@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import chain
 from typing import Any, Final
@@ -101,10 +101,10 @@ def bounded(value: Any) -> Any:
 
 def bounded_values(values: list[Any]) -> list[Any]:
     """Return the values, each as `bounded` returns it; fast where none is nested too deeply."""
-    level = [value for value in values if isinstance(value, dict | list)]
-    for _ in range(_DEEPEST):
-        inner = [outer.values() if isinstance(outer, dict) else outer for outer in level]
+    inner: list[Iterable[Any]] = [values]
+    for _ in range(_DEEPEST + 1):
         if {dict, list}.isdisjoint(map(type, chain.from_iterable(inner))):
             return values
         level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        inner = [outer.values() if isinstance(outer, dict) else outer for outer in level]
     return [bounded(value) for value in values]

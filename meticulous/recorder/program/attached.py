@@ -8,7 +8,6 @@ handed over in one small file, which the recording process takes in.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 
@@ -120,12 +119,16 @@ def attach(
 
 def introduce_recorder() -> str:
     """Return what the recording process tells its program of itself, in the environment."""
+    import json
+
     identity = liveness.identify(os.getpid())
     return json.dumps({key: identity[key] for key in _OWN_IDENTITY})
 
 
 def _is_recorded_now(directory: str, recorder: str, metadata: dict[str, Any]) -> bool:
     """Say whether somebody still records: a program may go on when its recorder was killed."""
+    import json
+
     try:
         with open(os.path.join(directory, layout.STATUS), "rb") as file:
             if status.decode_status(file.read())[0] != status.RUNNING:
@@ -168,6 +171,8 @@ def _is_first(directory: str) -> bool:
 
 
 def _read_metadata(directory: str) -> dict[str, Any]:
+    import json
+
     try:
         with open(os.path.join(directory, layout.METADATA), "rb") as file:
             metadata = json.loads(file.read())
