@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -286,3 +287,44 @@ class TestForeignDescriptors:
         assert (tmp_path / "other").read_bytes() == b"two\n"
         assert growing.mirror.has_target
         growing.close()
+
+
+def test_a_handler_that_carries_on_within_a_write_and_ends_it_doubles_nothing(tmp_path: Path):
+    # So it is when a signal ends the run while the program waits for a slow reader.
+    reading, writing = os.pipe()
+    growing = Growing(tmp_path, writing)
+    data = b"".join(b"line %d\n" % n for n in range(60_000))
+    shown = bytearray()
+
+    class EndedError(Exception):
+        pass
+
+    def handler(number: int, frame: object) -> None:
+        shown.extend(os.read(reading, 40_000))
+        growing.mirror.catch_up(lambda: False)
+        raise EndedError
+
+    def read_the_rest() -> None:
+        while piece := os.read(reading, 65_536):
+            shown.extend(piece)
+
+    previous = signal.signal(signal.SIGALRM, handler)
+    reader = threading.Thread(target=read_the_rest)
+    reader.daemon = True
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        growing.write(b"first\n")
+        growing.append(data)
+        with pytest.raises(EndedError):
+            growing.mirror.advance(data[:300_000])
+        reader.start()
+        growing.mirror.catch_up()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        os.close(writing)
+        reader.join()
+        os.close(reading)
+        growing.close()
+    assert bytes(shown) == b"first\n" + data
+    assert not growing.mirror.was_truncated

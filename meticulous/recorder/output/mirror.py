@@ -20,6 +20,9 @@ _PIPE_BUF = 4096
 _PATIENCE_MILLISECONDS = 100
 """How long a target without room is waited for before it is asked whether to go on waiting."""
 
+_MANY = 1000
+"""Writes after which their counts become one again."""
+
 _REMEMBERED = 32
 """Bytes carried last that are looked for again: a file emptied and refilled holds others."""
 
@@ -40,8 +43,8 @@ class Mirror:
 
     __slots__ = (
         "_carried",
-        "_last_bytes",
         "_pipe_size",
+        "_remembered",
         "failure",
         "is_behind",
         "is_file",
@@ -62,7 +65,7 @@ class Mirror:
         self.is_file = stat.S_ISREG(mode)
         """Whether the target is a file on a disk, which takes everything without waiting."""
         self._pipe_size = _pipe_size(target) if target is not None and stat.S_ISFIFO(mode) else 0
-        self._last_bytes = b""
+        self._remembered = (0, b"")
         self._carried = [os.fstat(source).st_size]
         self.failure: OSError | None = None
         """Why the target can take no more, such as a closed pipe; then nothing is carried.
@@ -97,9 +100,10 @@ class Mirror:
             self.was_closed = True
             return 0
         position = self.position
-        if size < position or (size > position and not self._follows_on(position)):
+        if size < position or (size > position and not self._follows_on()):
             self.was_truncated = True
-            self._carried = [0]
+            self._carried[:] = [0]
+            self._remembered = (0, b"")
         before = position = self.position
         while position < size:
             data = os.pread(self.source, min(_CHUNK, size - position), position)
@@ -119,12 +123,16 @@ class Mirror:
         try:
             is_whole = self._send(memoryview(data), self._carried, may_wait)
             if self.target is None or self.failure is not None:
-                self._carried.append(goal - self.position)
+                self._carried.append(max(0, goal - self.position))
                 is_whole = True
         finally:
-            done = data[: len(data) - (goal - self.position)]
-            self._last_bytes = (self._last_bytes + bytes(done[-_REMEMBERED:]))[-_REMEMBERED:]
-            self._carried = [self.position]
+            position = self.position
+            # A signal's handler that came in between may have carried more than this.
+            if position <= goal:
+                done = bytes(data[: len(data) - (goal - position)][-_REMEMBERED:])
+                self._remembered = (position, (self._remembered[1] + done)[-_REMEMBERED:])
+            if len(self._carried) > _MANY:
+                self._carried[:] = [self.position]
         self.is_behind = not is_whole
         return is_whole
 
@@ -189,10 +197,11 @@ class Mirror:
             return None
         return found.st_size if (found.st_dev, found.st_ino) == self.source_file else None
 
-    def _follows_on(self, position: int) -> bool:
-        """Say whether the file still holds, before our position, what was carried last."""
-        count = len(self._last_bytes)
-        return os.pread(self.source, count, position - count) == self._last_bytes
+    def _follows_on(self) -> bool:
+        """Say whether the file still holds, where it was, what was carried last."""
+        position, remembered = self._remembered
+        count = len(remembered)
+        return os.pread(self.source, count, position - count) == remembered
 
     def redirect(self, descriptor: int) -> None:
         """Have the target's descriptor mean the file that `descriptor` means."""
