@@ -52,8 +52,11 @@ def test_output_through_a_pipe_is_read_to_its_end(measured):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
 def test_what_a_program_leaves_running_is_waited_for(tmp_path):
     trace = tmp_path / "trace"
-    child = f"import time; time.sleep(0.2); open({str(trace)!r}, 'w').close()"
-    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
+    # The other end of its standard input is closed by the end of its parent.
+    child = f"import sys; sys.stdin.read(); open({str(trace)!r}, 'w').close()"
+    parent = (
+        f"import subprocess as s, sys; s.Popen([sys.executable, '-c', {child!r}], stdin=s.PIPE)"
+    )
     # In a process of its own: adopting orphans here would adopt those of other tests.
     code = (
         "import sys; from pathlib import Path; from benchmarks.process import *; adopt_orphans()\n"

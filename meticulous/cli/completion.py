@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from meticulous.errors import MeticulousError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -63,6 +65,10 @@ def script(command: click.Command, shell: str) -> str:
     return maker.source_template % maker.source_vars()
 
 
+_NOT_TO_BE_HAD = (MeticulousError, OSError)
+"""No directory, or nothing in it that can be read: then nothing is offered, and nothing is said."""
+
+
 def completing(names: Names) -> Completer:
     """Return the `shell_complete` of a parameter whose values are some names.
 
@@ -77,7 +83,7 @@ def completing(names: Names) -> Completer:
         before, comma, begun = incomplete.rpartition(",")
         try:
             found = [name for name in names(ctx) if name.startswith(begun) and name.isprintable()]
-        except Exception:
+        except _NOT_TO_BE_HAD:
             return []
         return [_item(f"{before}{comma}{name}") for name in found]
 
@@ -95,7 +101,7 @@ def complete_ids(
 
         place = _place(ctx)
         ids = [name for name in list_ids(place)[::-1] if name.startswith(begun)]
-    except Exception:
+    except _NOT_TO_BE_HAD:
         return []
     items = []
     for number, name in enumerate(name for name in ids if name.isprintable()):
@@ -111,7 +117,7 @@ def _describe(folder: str) -> str | None:
 
     try:
         record = read_record(folder)
-    except Exception:
+    except _NOT_TO_BE_HAD:
         return None
     about = visible(record.description) or pairs_text(record.changed_args)
     return f"{record.status} {about}".strip()[:60]
@@ -132,7 +138,7 @@ def complete_columns(
         if begun:
             names += _short_names(names)
         found = [name for name in names if name.startswith(begun) and name.isprintable()]
-    except Exception:
+    except _NOT_TO_BE_HAD:
         return []
     return [_item(f"{before}{comma}{sign}{name}") for name in found]
 
