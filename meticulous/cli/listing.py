@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from rich.console import Console, Group, RenderableType
-from rich.text import Text
-
 from meticulous.cli.cells import value_cell
-from meticulous.cli.grid import as_table, fitting, room, status_text
+from meticulous.cli.grid import as_table, fitting, room, styled
 from meticulous.cli.plain_table import LEAST_ROOM, Column, make_columns, part_of
+from meticulous.cli.screen import Line, Span, wrapped
 from meticulous.cli.view import View
 from meticulous.cli.wording import ABSENT, count_text, visible
 from meticulous.reader.table.flattening import MISSING
@@ -63,23 +61,12 @@ class Picture:
     """A list that was laid out.
 
     Attributes:
-        body: What is printed.
-        width: The characters that its lines take; more than the terminal has, where that is wanted.
+        lines: What is printed; longer than the lines of the terminal only where that is wanted.
         remark: What is said below; "" when nothing.
     """
 
-    body: RenderableType
-    width: int
+    lines: Sequence[Line]
     remark: str = ""
-
-
-def print_picture(console: Console, picture: Picture) -> None:
-    """Print on a terminal."""
-    if picture.width > console.width:
-        console = Console(
-            file=console.file, width=picture.width, highlight=False, markup=False, emoji=False
-        )
-    console.print(picture.body, soft_wrap=False)
 
 
 def draw(view: View, layout: Layout) -> Picture:
@@ -89,22 +76,20 @@ def draw(view: View, layout: Layout) -> Picture:
     names = list(view.columns)
     columns = make_columns(view, names, layout.is_full, digits=layout.digits)
     if room(columns) <= layout.width:
-        return Picture(as_table(columns), layout.width)
+        return Picture(as_table(columns, layout.width))
     if layout.is_wide:
-        return Picture(as_table(columns), room(columns, at_least=False))
+        return Picture(as_table(columns, room(columns, at_least=False)))
     keys = [column for name, column in zip(names, columns, strict=True) if name in view.keys]
     others = [column for name, column in zip(names, columns, strict=True) if name not in view.keys]
     parts = _parts(keys, others, layout.width)
     if not parts:
-        return Picture(_plain_blocks(columns), layout.width)
-    tables: list[RenderableType] = []
+        return Picture(_plain_blocks(columns, layout.width))
+    lines: list[Line] = []
     for number, part in enumerate(parts):
-        tables += [Text()] if number else []
-        tables.append(as_table([*keys, *part]))
+        lines += [[]] if number else []
+        lines += as_table([*keys, *part], layout.width)
     shown = count_text(len(parts), "part")
-    return Picture(
-        Group(*tables), layout.width, f"In {shown}, one below the other; --wide shows it in one."
-    )
+    return Picture(lines, f"In {shown}, one below the other; --wide shows it in one.")
 
 
 def _parts(keys: Sequence[Column], others: Sequence[Column], width: int) -> list[Sequence[Column]]:
@@ -128,14 +113,15 @@ def _draw_usual(view: View, layout: Layout) -> Picture:
     for form in _FORMS:
         columns, remark = _usual_columns(view, layout, now, form)
         if room(columns) <= layout.width:
-            return Picture(as_table(columns), layout.width, remark)
+            return Picture(as_table(columns, layout.width), remark)
     names = [name for name in _FACTS if name in view.columns]
     details, remark = _details(view, layout)
     facts = make_columns(view, names, layout.is_full, now, age_below=True)
     if facts and room(facts) + 2 + LEAST_ROOM <= layout.width:
         title = ", ".join(_folded_titles(view))
-        return Picture(as_table(facts, details, title), layout.width, remark)
-    return Picture(_blocks(make_columns(view, names, layout.is_full, now), details), layout.width)
+        return Picture(as_table(facts, layout.width, details, title), remark)
+    facts = make_columns(view, names, layout.is_full, now)
+    return Picture(_blocks(facts, details, layout.width))
 
 
 def _usual_columns(
@@ -202,51 +188,47 @@ def _pair(title: str, value: Any, layout: Layout, digits: int) -> str:
     return f'{title}="{shown}"' if is_phrase else f"{title}={shown}"
 
 
-def _details(view: View, layout: Layout) -> tuple[list[Text], str]:
+def _details(view: View, layout: Layout) -> tuple[list[Line], str]:
     """Return of each row everything but the facts, one kind a line."""
     remark = ""
-    lines: list[list[Text]] = [[] for _ in range(len(view))]
+    lines: list[list[Span]] = [[] for _ in range(len(view))]
     for part, style in (("args", "cyan"), ("summary", "")):
         names = [name for name in view.columns if part_of(name) == part]
         if names:
             texts, left_out = _folded(view, names, layout)
             remark = remark or left_out
             for row, text in zip(lines, texts, strict=True):
-                row += [Text(text, style)] if text != ABSENT else []
+                row += [(text, style)] if text != ABSENT else []
     rest = [name for name in view.columns if not part_of(name) and name not in _FACTS]
     for column in make_columns(view, rest, full=True):
         for row, text in zip(lines, column.cells, strict=True):
             shown = f"[{text}]" if column.title == "tags" else text
-            row += [Text(shown, column.style)] if text != ABSENT else []
-    return [Text("\n").join(row) for row in lines], remark
+            row += [(shown, column.style)] if text != ABSENT else []
+    return [_joined(row, "\n") for row in lines], remark
 
 
-def _blocks(facts: Sequence[Column], details: Sequence[Text]) -> RenderableType:
-    from rich.padding import Padding
+def _joined(spans: Sequence[Span], between: str) -> list[Span]:
+    return [part for span in spans for part in ((between, ""), span)][1:]
 
-    parts: list[RenderableType] = []
+
+def _blocks(facts: Sequence[Column], details: Sequence[Line], width: int) -> list[Line]:
+    lines: list[Line] = []
     for number, detail in enumerate(details):
-        title = Text(facts[0].cells[number], "bold", overflow="fold")
-        for column in facts[1:]:
-            text = column.cells[number]
-            title.append(" ").append(status_text(text) if column.is_status else Text(text))
-        parts.append(title)
+        first, *others = [styled(column, number) for column in facts]
+        title = [(text, "bold") for text, _ in first]
+        for other in others:
+            title += [(" ", ""), *other]
+        lines += wrapped(title, width)
         if detail:
-            detail.overflow = "fold"
-            parts.append(Padding(detail, (0, 0, 0, 2)))
-    return Group(*parts)
+            lines += [[("  ", ""), *line] for line in wrapped(detail, max(1, width - 2))]
+    return lines
 
 
-def _plain_blocks(columns: Sequence[Column]) -> RenderableType:
-    lines: list[Text] = []
+def _plain_blocks(columns: Sequence[Column], width: int) -> list[Line]:
+    lines: list[Line] = []
     for number in range(len(columns[0].cells)):
-        lines += [Text("", overflow="fold")] if number else []
-        lines += list(_entries(columns, number))
-    return Group(*lines)
-
-
-def _entries(columns: Sequence[Column], number: int) -> Iterator[Text]:
-    for column in columns:
-        text = column.cells[number]
-        shown = status_text(text) if column.is_status else Text(text, column.style)
-        yield Text.assemble((column.title, "dim"), " ", shown, overflow="fold")
+        lines += [[]] if number else []
+        for column in columns:
+            entry = [(column.title, "dim"), (" ", ""), *styled(column, number)]
+            lines += wrapped(entry, width)
+    return lines

@@ -1,19 +1,17 @@
-"""Columns of text, printed as plain lines where no terminal is; without rich, which is slow."""
+"""Columns of text, printed as plain lines where no terminal is."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import click
-from rich.cells import cell_len
 
 from meticulous.cli import cells
 from meticulous.cli.aligning import aligned
 from meticulous.cli.view import View
+from meticulous.cli.widths import cell_width
 from meticulous.reader.table.reasons import REASON
 from meticulous.reader.table.table import ID
 
@@ -22,7 +20,6 @@ LEAST_ROOM = 24
 
 _FLEXIBLE = (REASON, "description", "tags", "problems")
 _STYLES = {ID: "bold", "description": "dim", "tags": "dim", "problems": "red", REASON: "red"}
-_FORCING = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Column:
     Attributes:
         title: Its heading.
         cells: One for each row, on one line.
-        style: How rich shall print it.
+        style: How it is printed on a terminal; see `meticulous.cli.screen.Span`.
         right: Whether it is aligned to the right.
         flexible: Whether its cells may be broken into several lines.
         is_status: Whether its cells are statuses, which have their own colours.
@@ -48,19 +45,12 @@ class Column:
     @property
     def width(self) -> int:
         """The characters that its longest cell takes."""
-        return max(cell_len(line) for cell in (self.title, *self.cells) for line in _lines(cell))
+        return max(cell_width(line) for cell in (self.title, *self.cells) for line in _lines(cell))
 
     @property
     def least_width(self) -> int:
         """The characters it needs at least."""
         return min(self.width, LEAST_ROOM) if self.flexible else self.width
-
-
-def may_be_terminal() -> bool:
-    """Say whether a person may look at the output; then rich knows better."""
-    return bool(sys.stdout and sys.stdout.isatty()) or any(
-        os.environ.get(name) for name in _FORCING
-    )
 
 
 def print_lines(view: View, digits: int | None) -> None:

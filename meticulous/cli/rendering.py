@@ -7,27 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import click
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from meticulous.cli.aligning import aligned as aligned
 from meticulous.cli.exact_output import escaped_json, print_exactly
-from meticulous.folder import status
+from meticulous.cli.widths import cell_width
 from meticulous.folder.encoding import encode_document
-
-STATUS_STYLES = {
-    status.REGISTERED: "cyan",
-    status.RUNNING: "bold cyan",
-    status.SUCCESS: "green",
-    status.ERROR: "bold red",
-    status.INTERRUPTED: "yellow",
-    status.KILLED: "red",
-    status.TIMEOUT: "yellow",
-    status.REQUEUED: "yellow",
-    status.LOST: "bold magenta",
-    status.UNKNOWN: "magenta",
-}
 
 _LONGEST_LABEL = 24
 
@@ -59,14 +45,6 @@ def print_json(value: Any) -> None:
     print_exactly(escaped_json(encode_document(value)))
 
 
-def print_remark(console: Console, text: str) -> None:
-    """Print what is not data: below it on a terminal, on standard error when the data is piped."""
-    if console.is_terminal:
-        console.print(Text(f"\n{text}", style="dim"))
-    else:
-        click.echo(text, err=True)
-
-
 def print_sheet(console: Console, sections: Iterable[Sequence[Line]]) -> None:
     """Print sections of labelled lines, an empty line between them.
 
@@ -77,7 +55,7 @@ def print_sheet(console: Console, sections: Iterable[Sequence[Line]]) -> None:
             click.echo()
         width = min(
             _LONGEST_LABEL,
-            max((cell_len(line.label) for line in section if line.text is not None), default=0),
+            max((cell_width(line.label) for line in section if line.text is not None), default=0),
         )
         for line in section:
             if line.text is None:
@@ -94,13 +72,13 @@ def _print_heading(console: Console, title: str) -> None:
 
 
 def _print_entry(console: Console, line: Line, text: Text, width: int) -> None:
-    space = " " * (width - cell_len(line.label))
+    space = " " * (width - cell_width(line.label))
     margin = f"  {line.label}{space}{'  ' if width else ''}" if line.is_indented else ""
     if not console.is_terminal:
         click.echo(f"{margin}{text.plain}".rstrip())
         return
-    room = max(16, console.width - cell_len(margin))
+    room = max(16, console.width - cell_width(margin))
     for number, part in enumerate(text.wrap(console, room, overflow="fold") or [Text()]):
-        begin = margin if number == 0 else " " * cell_len(margin)
+        begin = margin if number == 0 else " " * cell_width(margin)
         part.rstrip()
         console.print(Text.assemble((begin, "dim"), part), soft_wrap=True)

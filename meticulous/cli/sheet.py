@@ -10,7 +10,8 @@ from typing import Any
 
 from rich.text import Text
 
-from meticulous.cli.rendering import STATUS_STYLES, Line
+from meticulous.cli.grid import STATUS_STYLES
+from meticulous.cli.rendering import Line
 from meticulous.cli.wording import (
     age_text,
     count_text,

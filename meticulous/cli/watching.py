@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from meticulous.cli.listing import Layout, draw
+from meticulous.cli.screen import Line, wrapped
 from meticulous.cli.view import View
 from meticulous.cli.wording import count_text
 
@@ -20,8 +21,8 @@ def watch(
     console: Console,
     seconds: float,
     look: Callable[[], tuple[View, str]],
+    layout: Layout,
     *,
-    digits: int | None = None,
     from_top: bool = False,
 ) -> None:
     """Draw what `look` returns again and again, until Ctrl-C.
@@ -30,7 +31,7 @@ def watch(
         console: A terminal.
         seconds: The time between two looks.
         look: Returns the list, and what is said below it.
-        digits: See `Layout`.
+        layout: How the list is laid out; its width follows that of the terminal.
         from_top: Whether of a list that is too long the first rows are shown, not the last.
     """
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
@@ -38,7 +39,7 @@ def watch(
             while True:
                 view, remark = look()
                 now = f"{datetime.now():%H:%M:%S}, every {seconds:g} s; Ctrl-C ends"
-                screen = _Screen(console, Layout(console.width, digits=digits), from_top)
+                screen = _Screen(console, replace(layout, width=console.width), from_top)
                 live.update(screen.draw(view, (remark, now)), refresh=True)
                 time.sleep(seconds)
         except KeyboardInterrupt:
@@ -53,37 +54,38 @@ class _Screen:
 
     def draw(self, view: View, remarks: Iterable[str]) -> RenderableType:
         """Return the list with as many rows as there is room for, and what is said below it."""
-        lines = [_line(remark) for remark in remarks if remark]
+        below: list[Line] = [[(remark, "dim")] for remark in remarks if remark]
         if not len(view):
-            return Group(*lines)
-        room = self.console.height - len(lines) - 1  # the cursor stands in a line of its own
+            return _shown(below)
+        room = self.console.height - len(below) - 1  # the cursor stands in a line of its own
         body = self._body(view, len(view))
-        if self._height(body) > room:
+        if len(body) > room:
             count = self._fitting(view, room - 1)
             body = self._body(view, count)
             where = "below" if self.from_top else "above"
             left_out = count_text(len(view) - count, "row")
-            lines.insert(0, _line(f"{left_out} {where} do not fit into this window."))
-        return Group(body, *lines)
+            below.insert(0, [(f"{left_out} {where} do not fit into this window.", "dim")])
+        return _shown([*body, *below])
 
     def _fitting(self, view: View, room: int) -> int:
         """Return how many rows fit, one at least."""
         least, most = 1, len(view) - 1
         while least < most:
             middle = (least + most + 1) // 2
-            if self._height(self._body(view, middle)) <= room:
+            if len(self._body(view, middle)) <= room:
                 least = middle
             else:
                 most = middle - 1
         return least
 
-    def _body(self, view: View, count: int) -> RenderableType:
+    def _body(self, view: View, count: int) -> Sequence[Line]:
         first = 0 if self.from_top else len(view) - count
-        return draw(view.take(range(first, first + count)), self.layout).body
+        lines = draw(view.take(range(first, first + count)), self.layout).lines
+        if not self.layout.is_wide:
+            return lines
+        # The terminal would break longer lines itself, and then not know how many there are.
+        return [part for line in lines for part in wrapped(line, self.layout.width)]
 
-    def _height(self, body: RenderableType) -> int:
-        return len(self.console.render_lines(body))
 
-
-def _line(text: str) -> Text:
-    return Text(text, "dim", no_wrap=True, overflow="ellipsis")
+def _shown(lines: Iterable[Line]) -> RenderableType:
+    return Group(*(Text.assemble(*line, no_wrap=True, overflow="ellipsis") for line in lines))

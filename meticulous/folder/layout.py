@@ -18,6 +18,9 @@ METRICS = "metrics.jsonl"
 ENVIRONMENT = "environment.json"
 REQUIREMENTS = "requirements.txt"
 NOTES = "notes.jsonl"
+FILES = "files.json"
+SUMS = "SHA256SUMS"
+REPRODUCTION = "reproduction.json"
 IGNORE = ".gitignore"
 
 NUMBERS = ".numbers"
@@ -37,6 +40,9 @@ RECORDER_VARIABLE = "METICULOUS_RECORDER"
 
 REPOSITORY_VARIABLE = "METICULOUS_REPOSITORY"
 """Environment variable that `meticulous run` sets: the root of the program's working tree."""
+
+REPRODUCTION_VARIABLE = "METICULOUS_REPRODUCTION"
+"""Environment variable that `meticulous reproduce` sets: where the run is to be recorded."""
 
 TERMINALS_VARIABLE = "METICULOUS_TERMINALS"
 """Environment variable that `meticulous run` sets: which streams go to a terminal in the end."""

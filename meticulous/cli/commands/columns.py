@@ -62,21 +62,21 @@ def columns(patterns: tuple[str, ...], directory: str | None, as_json: bool) -> 
 def _print(found: list[tuple[str, int, list[Any]]]) -> None:
     from meticulous.cli.grid import as_table, room
     from meticulous.cli.plain_table import Column, as_lines
-    from meticulous.cli.rendering import terminal
+    from meticulous.cli.screen import find_screen
     from meticulous.cli.wording import short_value, visible
 
     names = Column("column", [visible(name) for name, _, _ in found])
     counts = Column("experiments", [str(count) for _, count, _ in found], right=True)
-    console = terminal()
+    screen = find_screen()
     longest = _LONGEST_EXAMPLE
-    if console.is_terminal:
-        left = console.width - room([names, counts]) - len("  ,")
+    if screen is not None:
+        left = screen.width - room([names, counts]) - len("  ,")
         names = replace(names, flexible=left < _SHORTEST_EXAMPLE)
         longest = min(longest, max(left, _SHORTEST_EXAMPLE))
     texts = [", ".join(short_value(value, longest) for value in values) for _, _, values in found]
     columns = [names, counts, Column("examples", texts, flexible=True)]
-    if console.is_terminal:
-        console.print(as_table(columns), soft_wrap=False)
+    if screen is not None:
+        screen.print(as_table(columns, screen.width))
         return
     for line in as_lines(columns):
         click.echo(line)

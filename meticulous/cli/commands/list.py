@@ -11,6 +11,7 @@ from meticulous.cli.list_options import FOR_PEOPLE, USUAL_COUNT, ListCommand, li
 if TYPE_CHECKING:
     from meticulous.cli.formats import Content
     from meticulous.cli.gathering import Gathered
+    from meticulous.cli.listing import Layout
 
 _EXAMPLES = """\b
 Examples:
@@ -129,27 +130,28 @@ def _list(place: str, options: dict[str, Any]) -> int:
 
 
 def _print_table(gathered: Gathered, options: dict[str, Any]) -> None:
-    from meticulous.cli.plain_table import may_be_terminal, print_lines
+    from meticulous.cli.screen import find_screen, print_remark
 
-    if not may_be_terminal():
-        print_lines(gathered.view, options["digits"])
-        if gathered.remark:
-            click.echo(gathered.remark, err=True)
-        return
-    from meticulous.cli.listing import Layout, draw, print_picture
-    from meticulous.cli.rendering import print_remark, terminal
+    screen = find_screen()
+    remarks = [gathered.remark]
+    if screen is None:
+        from meticulous.cli.plain_table import print_lines
 
-    console = terminal()
-    if not console.is_terminal:
         print_lines(gathered.view, options["digits"])
     else:
-        layout = Layout(console.width, options["wide"], options["no_truncate"], options["digits"])
-        picture = draw(gathered.view, layout)
-        print_picture(console, picture)
-        if picture.remark:
-            print_remark(console, picture.remark)
-    if gathered.remark:
-        print_remark(console, gathered.remark)
+        from meticulous.cli.listing import draw
+
+        picture = draw(gathered.view, _layout(screen.width, options))
+        screen.print(picture.lines)
+        remarks.insert(0, picture.remark)
+    for remark in filter(None, remarks):
+        print_remark(remark)
+
+
+def _layout(width: int, options: dict[str, Any]) -> Layout:
+    from meticulous.cli.listing import Layout
+
+    return Layout(width, options["wide"], options["no_truncate"], options["digits"])
 
 
 def _print_data(gathered: Gathered, options: dict[str, Any], data_format: str) -> None:
@@ -245,5 +247,6 @@ def _watch(place: str, options: dict[str, Any]) -> int:
         return gathered.view, gathered.remark
 
     is_ordered = bool(options["sort"] or options["group_by"] or options["head"])
-    watch(console, options["watch"], look, digits=options["digits"], from_top=is_ordered)
+    layout = _layout(console.width, options)
+    watch(console, options["watch"], look, layout, from_top=is_ordered)
     return 0

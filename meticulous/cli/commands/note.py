@@ -89,13 +89,14 @@ def _author() -> str:
 def _print_notes(notes: list[dict[str, object]], folder: str) -> None:
     from rich.text import Text
 
-    from meticulous.cli.rendering import Line, print_remark, print_sheet, terminal
+    from meticulous.cli.rendering import Line, print_sheet, terminal
+    from meticulous.cli.screen import print_remark
     from meticulous.cli.wording import visible
 
-    console = terminal()
     if not notes:
-        print_remark(console, "There are no notes yet; `meticulous note ID TEXT` adds one.")
+        print_remark("There are no notes yet; `meticulous note ID TEXT` adds one.")
         return
+    console = terminal()
     for entry in notes:
         moment = visible(str(entry.get("time", "unknown time")))[:19].replace("T", " ")
         heading = f"{moment}  {visible(str(entry.get('author', 'unknown')))}"

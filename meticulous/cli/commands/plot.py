@@ -231,7 +231,8 @@ def _as_object(curve: Curve, x: str) -> dict[str, Any]:
 
 def _show(drawing: Plot) -> None:
     from meticulous.cli.drawing_terminal import draw
-    from meticulous.cli.rendering import print_remark, terminal
+    from meticulous.cli.rendering import terminal
+    from meticulous.cli.screen import print_remark
 
     console = terminal()
     encoding = (console.encoding or "").lower()
@@ -241,4 +242,4 @@ def _show(drawing: Plot) -> None:
     for line in lines:
         click.echo(line, color=has_colours)
     for remark in drawing.remarks:
-        print_remark(console, remark)
+        print_remark(remark)

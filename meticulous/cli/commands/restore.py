@@ -61,7 +61,8 @@ def restore(
 
 
 def _list(removed: list[Removed], place: str, as_json: bool) -> None:
-    from meticulous.cli.rendering import aligned, print_json, print_remark, terminal
+    from meticulous.cli.rendering import aligned, print_json
+    from meticulous.cli.screen import print_remark
     from meticulous.cli.wording import minute_text, visible
     from meticulous.reader import read_record
 
@@ -82,7 +83,7 @@ def _list(removed: list[Removed], place: str, as_json: bool) -> None:
         )
         return
     if not found:
-        print_remark(terminal(), f"The trash of {place} is empty.")
+        print_remark(f"The trash of {place} is empty.")
         return
     rows = [["id", "removed", "status", "description"]]
     for entry, record in found:

@@ -156,7 +156,8 @@ def _list_each(found: list[tuple[str, list[str]]], as_json: bool) -> None:
 def _list_all(directory: str | None, as_json: bool) -> None:
     from collections import Counter
 
-    from meticulous.cli.rendering import aligned, print_json, print_remark, terminal
+    from meticulous.cli.rendering import aligned, print_json
+    from meticulous.cli.screen import print_remark
     from meticulous.cli.wording import count_text, visible
     from meticulous.reader import locate
     from meticulous.reader.index import read_records
@@ -166,7 +167,7 @@ def _list_all(directory: str | None, as_json: bool) -> None:
     if as_json:
         print_json([{"tag": name, "experiments": count} for name, count in found])
     elif not found:
-        print_remark(terminal(), "There are no tags yet; `meticulous tag ID TAG` gives one.")
+        print_remark("There are no tags yet; `meticulous tag ID TAG` gives one.")
     else:
         rows = [[visible(name), count_text(count, "experiment")] for name, count in found]
         for line in aligned(rows, [False, True]):

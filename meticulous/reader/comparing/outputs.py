@@ -16,13 +16,14 @@ from meticulous.reader.table.flattening import MISSING
 BUDGET = 2**30
 """Bytes of each folder that are read at most to tell files of the same size apart."""
 
-RECORDED = "files.json"
+RECORDED = layout.FILES
 """The file that tells the inputs and outputs of a run with their size and sha256."""
 
 _OWN = frozenset(
     {
         *(layout.ARGS, layout.DEFAULT_ARGS, layout.METADATA, layout.STATUS, layout.SUMMARY),
         *(layout.ENVIRONMENT, layout.REQUIREMENTS, layout.NOTES, RECORDED),
+        *(layout.SUMS, layout.REPRODUCTION),
     }
 )
 """Files of the recorder that other sections compare, or that are no result."""

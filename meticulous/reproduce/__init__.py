@@ -1,0 +1,1 @@
+"""Run a record again, compare what comes out, and say with evidence whether it agrees."""
