@@ -189,7 +189,7 @@ def test_a_broken_folder_says_what_is_wrong_in_its_row(command, on_terminal, exp
         assert "STATUS is empty" in plain(on_terminal("list", columns=columns))
 
 
-@pytest.mark.skipif("os.geteuid() == 0", reason="root may read everything")
+@pytest.mark.permissions
 def test_a_folder_without_permission_is_a_row(command, experiments: Path):
     (experiments / "2").chmod(0o000)
     try:

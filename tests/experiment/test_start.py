@@ -401,7 +401,7 @@ class TestRefusals:
         assert "ExperimentsDirectoryError" in done.stdout
         assert done.stdout.splitlines()[-1] == "[]"
 
-    @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+    @pytest.mark.permissions
     def test_a_read_only_directory(self, repository, start):
         (repository.directory / "experiments").mkdir(mode=0o555)
         with pytest.raises(ExperimentsDirectoryError, match="permission"):

@@ -261,7 +261,7 @@ class TestNumbers:
         assert [name for name in os.listdir(tmp_path) if name != ".numbers"] == []
         assert claim_name(str(tmp_path), "5")
 
-    @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+    @pytest.mark.permissions
     def test_a_directory_without_write_permission_is_reported(self, tmp_path):
         tmp_path.chmod(0o555)
         with pytest.raises(ExperimentsDirectoryError, match="permission"):

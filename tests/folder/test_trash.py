@@ -112,7 +112,7 @@ class TestRemoving:
         assert [entry.id for entry in list_removed(tmp_path)] == ["1"]
         assert len(list((tmp_path / ".trash").glob("2*"))) == 1
 
-    @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+    @pytest.mark.permissions
     def test_in_a_read_only_directory_nothing_happens(self, tmp_path):
         write_record(tmp_path, "x")
         tmp_path.chmod(0o555)

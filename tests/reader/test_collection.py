@@ -9,8 +9,6 @@ from written_records import write_files, write_original_record, write_record
 from meticulous.errors import ExperimentNotFoundError, ExperimentsDirectoryError, MeticulousError
 from meticulous.reader import by_start, find_record, find_records, locate
 
-as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-
 
 def ids(directory: Path) -> list[str]:
     return [record.id for record in find_records(directory)]
@@ -67,7 +65,7 @@ def test_ten_thousand_experiments_are_found(tmp_path: Path):
     assert ids(tmp_path) == [str(number) for number in range(1, 10_001)]
 
 
-@as_user
+@pytest.mark.permissions
 def test_a_folder_that_may_not_be_entered_is_a_row_with_a_problem(tmp_path: Path):
     folder = write_record(tmp_path, "1")
     folder.chmod(0)
@@ -78,7 +76,7 @@ def test_a_folder_that_may_not_be_entered_is_a_row_with_a_problem(tmp_path: Path
         folder.chmod(0o755)
 
 
-@as_user
+@pytest.mark.permissions
 def test_a_directory_that_may_not_be_read_is_an_error(tmp_path: Path):
     tmp_path.chmod(0)
     try:

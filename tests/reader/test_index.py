@@ -36,8 +36,6 @@ from meticulous.reader.index import (
 )
 from meticulous.reader.table.table import Table, make_table
 
-as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-
 
 @pytest.fixture
 def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -575,7 +573,7 @@ def test_a_directory_that_cannot_be_read_is_an_error(tmp_path: Path, read: Calla
 
 
 @pytest.mark.parametrize("read", [read_records, read_table, lambda place: read_latest(place, 3)])
-@as_user
+@pytest.mark.permissions
 def test_no_permission_is_an_error_also_when_something_is_kept(
     experiments: Path, read: Callable[[Path], Any]
 ):

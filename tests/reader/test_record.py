@@ -17,8 +17,6 @@ from written_records import write_files, write_original_record, write_record
 from meticulous.folder import layout, liveness
 from meticulous.reader import Record, read_contents, read_record
 
-as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-
 NAMES = ["STATUS", "metadata.json", "args.json", "default_args.json", "summary.json"]
 OTHERS = ["environment.json", "notes.jsonl", "metrics.jsonl"]
 
@@ -260,7 +258,7 @@ def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_named(tmp_path: Path, name
     assert name in str(read_record(folder).problems + read_contents(folder).problems)
 
 
-@as_user
+@pytest.mark.permissions
 def test_a_file_without_permission_is_named(tmp_path: Path):
     folder = write_record(tmp_path, "1")
     (folder / "args.json").chmod(0)
