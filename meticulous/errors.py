@@ -87,6 +87,10 @@ class InvalidQueryError(MeticulousError, ValueError):
     """A choice of experiments (a filter, a condition, a time, a status) cannot be understood."""
 
 
+class InvalidToleranceError(MeticulousError, ValueError):
+    """A text that is to say how far results may be off has none of the forms of a tolerance."""
+
+
 class UnknownColumnError(MeticulousError, LookupError):
     """No experiment has a value of this name, or several values could be meant."""
 
@@ -99,5 +103,45 @@ class MissingExtraError(MeticulousError, ImportError):
     """A package that is only needed for this one thing is not installed."""
 
 
+class InputNotFoundError(MeticulousError, FileNotFoundError):
+    """A file or folder that was declared as an input does not exist."""
+
+
 class ProgramNotFoundError(MeticulousError, FileNotFoundError):
     """The program that `meticulous run` was asked to record cannot be started."""
+
+
+class EnvironmentMismatchError(MeticulousError, RuntimeError):
+    """The present packages are not the recorded ones, and they were to match."""
+
+
+class EnvironmentUnavailableError(MeticulousError, OSError):
+    """The recorded surroundings cannot be made again, as far as was asked for."""
+
+
+class CheckoutError(GitError):
+    """The recorded code cannot be put into a private worktree."""
+
+
+class FetchError(GitError):
+    """A commit that is not here cannot be fetched from where it was recorded to be."""
+
+
+class NoRoomError(MeticulousError, OSError):
+    """The disk has no room for a private worktree or the inputs in it."""
+
+
+class NothingToReproduceError(MeticulousError, ValueError):
+    """The experiment has no end that could be reproduced: it still runs, or has not begun."""
+
+
+class CannotReproduceError(MeticulousError, RuntimeError):
+    """The recorded program cannot be run again; the message says why and what would help."""
+
+
+class InvalidYamlError(MeticulousError, ValueError):
+    """A text is not YAML, or not the plain data that is asked for."""
+
+
+class InvalidSweepError(MeticulousError, ValueError):
+    """The text of a sweep does not say which experiments are meant."""

@@ -1,0 +1,1 @@
+"""Many runs: sets of registered experiments, and what carries them out."""

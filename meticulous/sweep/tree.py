@@ -1,0 +1,117 @@
+"""The alternatives of a sweep as a tree, and the points it stands for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One plain value."""
+
+    value: Any
+
+    def count(self) -> int:
+        """Return how many values it stands for."""
+        return 1
+
+    def value_at(self, index: int) -> Any:
+        """Return the value of this number; there is only one."""
+        del index
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several, as `1 | 2` says."""
+
+    options: tuple[Node, ...]
+
+    def count(self) -> int:
+        """Return how many values it stands for."""
+        return sum(option.count() for option in self.options)
+
+    def value_at(self, index: int) -> Any:
+        """Return the value of this number, from 0, the options in their order."""
+        for option in self.options:
+            size = option.count()
+            if index < size:
+                return option.value_at(index)
+            index -= size
+        raise IndexError(index)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list; each of its items may have alternatives."""
+
+    items: tuple[Node, ...]
+
+    def count(self) -> int:
+        """Return how many values it stands for."""
+        return math.prod(item.count() for item in self.items)
+
+    def value_at(self, index: int) -> list[Any]:
+        """Return the value of this number, from 0, the first item changing slowest."""
+        return _combination(self.items, index)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Named values; each of them may have alternatives."""
+
+    entries: dict[str, Node]
+
+    def count(self) -> int:
+        """Return how many values it stands for."""
+        return math.prod(node.count() for node in self.entries.values())
+
+    def value_at(self, index: int) -> dict[str, Any]:
+        """Return the value of this number, from 0, the first name changing slowest."""
+        values = _combination(tuple(self.entries.values()), index)
+        return dict(zip(self.entries, values, strict=True))
+
+
+Node = Scalar | Choice | Sequence | Mapping
+
+
+class Sweep:
+    """The points of a sweep, in the order in which they are run, none of them kept.
+
+    Args:
+        root: The names that are swept over, with their alternatives.
+
+    Attributes:
+        count: The number of points, known without enumerating them.
+    """
+
+    def __init__(self, root: Mapping) -> None:
+        self.root = root
+        self.count = root.count()
+
+    def __repr__(self) -> str:
+        return f"<Sweep of {self.count} over {', '.join(self.names) or 'nothing'}>"
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the points, the first name changing slowest."""
+        return map(self.root.value_at, range(self.count))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return the point of this number, from 0."""
+        return self.root.value_at(range(self.count)[index])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that are swept over, or set to one value, in their order."""
+        return tuple(self.root.entries)
+
+
+def _combination(nodes: tuple[Node, ...], index: int) -> list[Any]:
+    values = []
+    for node in reversed(nodes):
+        index, place = divmod(index, node.count())
+        values.append(node.value_at(place))
+    return values[::-1]
