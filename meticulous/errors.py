@@ -96,7 +96,7 @@ class UnknownColumnError(MeticulousError, LookupError):
 
 
 class ExportError(MeticulousError, OSError):
-    """A table cannot be written to the file it was meant for."""
+    """A table or a crate cannot be written to where it was meant to be."""
 
 
 class MissingExtraError(MeticulousError, ImportError):
@@ -145,3 +145,19 @@ class InvalidYamlError(MeticulousError, ValueError):
 
 class InvalidSweepError(MeticulousError, ValueError):
     """The text of a sweep does not say which experiments are meant."""
+
+
+class DeclarationError(MeticulousError, TypeError):
+    """A class or function does not say which parameters it has in a way that can be understood."""
+
+
+class ParameterError(MeticulousError, ValueError):
+    """A parameter has no value, or one that it cannot have."""
+
+
+class UnknownParameterError(ParameterError, LookupError):
+    """A value is given for a parameter that was not declared."""
+
+
+class TargetError(MeticulousError, LookupError):
+    """A text names no class or function that can be loaded, or its module fails while loading."""

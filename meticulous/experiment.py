@@ -132,7 +132,9 @@ class Experiment:
 
     def _begin(self, *, capture: str | None, **settings: Any) -> Recording | AttachedRecording:
         from meticulous.recorder.program.attached import attach
+        from meticulous.recorder.reproduction import next_ordinal
 
+        ordinal = next_ordinal()
         attached = attach(self.args, self.default_args, self.project_directory, settings)
         if attached is not None:
             return attached
@@ -149,6 +151,7 @@ class Experiment:
             command=sys.argv,
             original_command=sys.orig_argv,
             main_script=_main_script(),
+            ordinal=ordinal,
             **settings,
         )
         with held():
@@ -309,6 +312,61 @@ class Experiment:
         """Append a remark to notes.jsonl, with the time and your name."""
         if self._recording is not None:
             self._recording.writer.add_note(str(text))
+
+    def add_input(self, path: str | os.PathLike[str]) -> None:
+        """Declare a file, or all files of a folder, as inputs of this run.
+
+        What Python opens is found without that; libraries that open files themselves are not seen.
+
+        Args:
+            path: Relative to the working directory.
+
+        Raises:
+            InputNotFoundError: There is no such file or folder.
+        """
+        if self._recording is not None:
+            from meticulous.recorder.files.declaring import input_lines
+
+            self._declare(input_lines(os.fsdecode(path)))
+
+    def add_output(self, path: str | os.PathLike[str]) -> None:
+        """Declare a file, or all files of a folder, as outputs of this run.
+
+        Args:
+            path: Relative to the working directory. It may appear later; where it is not there at
+                the end, a warning says so.
+        """
+        if self._recording is not None:
+            from meticulous.recorder.files.declaring import output_lines
+
+            self._declare(output_lines(os.fsdecode(path)))
+
+    def _declare(self, lines: list[bytes]) -> None:
+        if self._recording is not None:
+            from meticulous.recorder.files.tracker import append
+
+            writer = self._recording.writer
+            with writer.tolerating("a declared file"):
+                append(writer.paths.directory, lines)
+
+    def seed_everything(self, seed: int | None = None, *, deterministic: bool = False) -> int:
+        """Seed `random`, numpy and torch (all devices), now or as soon as they are imported.
+
+        Generators that the program makes for itself need the seed that is returned.
+
+        Args:
+            seed: From 0 to 4294967295; by default the operating system draws one.
+            deterministic: Also ask torch for algorithms that give the same numbers each time.
+
+        Returns:
+            The seed, which is recorded.
+
+        Raises:
+            InvalidOptionError: `seed` is no such integer.
+        """
+        from meticulous.recorder.randomness.seeding import seed_everything
+
+        return seed_everything(seed, deterministic, self._recording)
 
     def open(
         self, file: str | os.PathLike[str] | int, mode: str = "r", *args: Any, **kwargs: Any

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure what this package costs: `scripts/benchmark.py recording` or `reading`.
+"""Measure what this package costs: `scripts/benchmark.py recording`, `reading`, `provenance`.
 
 Every figure compares two things in one run, in turns, so that it means the same on a fast machine
 and on a slow one. The exit code is 0 when everything could be measured, whatever the figures are.
@@ -27,6 +27,7 @@ from benchmarks.process import MeasurementError
 from benchmarks.table import Row, markdown
 
 SUITES = {
+    "provenance": "what it costs to know the files of a run, and their digests",
     "reading": "what listing and reading many experiments costs",
     "recording": "what recording a run costs",
 }

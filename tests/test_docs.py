@@ -51,6 +51,7 @@ from meticulous.recorder.environment import hardware, packages
 from meticulous.recorder.environment.description import KEYS
 from meticulous.recorder.opening import DIRTY_CHOICES
 from meticulous.recorder.output.capture import CAPTURE_CHOICES
+from meticulous.recorder.randomness.facts import TORCH_FLAGS
 from meticulous.recorder.secrets import gate as secrets
 
 ROOT = Path(__file__).parent.parent
@@ -355,7 +356,8 @@ class TestRecordingGuide:
 
     def test_every_environment_variable(self):
         sources = [path.read_text() for path in (ROOT / "meticulous").rglob("*.py")]
-        used = {name for text in sources for name in re.findall(r"_?METICULOUS_[A-Z]+", text)}
+        pattern = re.compile(r"_?METICULOUS_[A-Z]+(?:_[A-Z]+)*")
+        used = {name for text in sources for name in pattern.findall(text)}
         assert names(RECORDING, "environment-variables") == used
 
     @pytest.mark.parametrize(
@@ -391,7 +393,7 @@ experiment.summary(loss=1)
 ENDS_AS_TOLD = """\
 import os, sys
 from meticulous import Experiment
-Experiment({}, experiment_id="resumed")
+Experiment({}, experiment_id="resumed").seed_everything(7)
 if sys.argv[1] == "killed":
     os.kill(os.getpid(), 9)
 sys.exit(int(sys.argv[1]))
@@ -520,6 +522,13 @@ class TestFilesGuide:
 
     def test_every_key_of_an_attempt(self, records):
         assert names(FILES, "attempts") == keys(records.attempts)
+
+    def test_every_key_of_the_randomness(self, records):
+        randomness = [metadata["randomness"] for metadata in records.metadata]
+        assert names(FILES, "randomness") == keys(randomness)
+        always = {key for facts in randomness for key in facts["determinism"]}
+        described = names(FILES, "determinism")
+        assert described == always | {name for name, _ in TORCH_FLAGS}
 
     def test_the_example_of_metadata_is_like_a_real_one(self, records):
         (example,) = (block for block in read_blocks(FILES) if block.language == "json")

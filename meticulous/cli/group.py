@@ -20,6 +20,10 @@ COMMANDS = {
     "logs": "Print what an experiment wrote, or follow it.",
     "diff": "Show what differs between two experiments.",
     "why": "Say what most likely explains a different result.",
+    "verify": "Check whether what a record claims is still so.",
+    "audit": "Say what stands between experiments and being reproducible.",
+    "export": "Write an experiment as a research object (RO-Crate).",
+    "reproduce": "Run experiments again, and say whether they agree.",
     "plot": "Draw metrics, in the terminal or into a file.",
     "path": "Print the folders of experiments.",
     "note": "Add a note to an experiment, or list its notes.",
@@ -33,12 +37,16 @@ COMMANDS = {
 
 
 _OTHER_WORDS = {
-    "list": ("ls", "ps", "table", "export", "find", "search", "status"),
+    "list": ("ls", "ps", "table", "find", "search", "status"),
     "run": ("exec", "execute", "record", "start", "launch"),
     "show": ("info", "inspect", "view", "open", "cat", "get", "describe"),
     "logs": ("tail", "follow", "output", "stdout", "stderr"),
     "diff": ("compare", "cmp"),
+    "verify": ("check", "validate", "fsck"),
+    "audit": ("checklist", "badges", "review"),
+    "export": ("crate", "archive", "publish", "rocrate"),
     "plot": ("graph", "chart", "draw", "curves", "metrics"),
+    "reproduce": ("rerun", "repeat", "replay", "redo", "again"),
     "path": ("dir", "folder", "cd", "where"),
     "note": ("comment", "annotate"),
     "rm": ("remove", "delete", "del", "trash", "clean"),

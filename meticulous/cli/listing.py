@@ -204,20 +204,18 @@ def _details(view: View, layout: Layout) -> tuple[list[Line], str]:
         for row, text in zip(lines, column.cells, strict=True):
             shown = f"[{text}]" if column.title == "tags" else text
             row += [(shown, column.style)] if text != ABSENT else []
-    return [_joined(row, "\n") for row in lines], remark
+    return [_joined([[span] for span in row], "\n") for row in lines], remark
 
 
-def _joined(spans: Sequence[Span], between: str) -> list[Span]:
-    return [part for span in spans for part in ((between, ""), span)][1:]
+def _joined(texts: Sequence[Line], between: str) -> list[Span]:
+    return [span for text in texts for span in ((between, ""), *text)][1:]
 
 
 def _blocks(facts: Sequence[Column], details: Sequence[Line], width: int) -> list[Line]:
     lines: list[Line] = []
     for number, detail in enumerate(details):
-        first, *others = [styled(column, number) for column in facts]
-        title = [(text, "bold") for text, _ in first]
-        for other in others:
-            title += [(" ", ""), *other]
+        cells = [styled(column, number) for column in facts]
+        title = [(text, f"bold {style}") for text, style in _joined(cells, " ")]
         lines += wrapped(title, width)
         if detail:
             lines += [[("  ", ""), *line] for line in wrapped(detail, max(1, width - 2))]

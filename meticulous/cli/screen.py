@@ -23,6 +23,8 @@ Line = Sequence[Span]
 _EFFECTS = {"bold": "1", "dim": "2"}
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 _USUAL_WIDTH = 80
+_WIDEST = 5
+"""Digits that a width has at most."""
 _DUMB = ("dumb", "unknown")
 
 
@@ -51,7 +53,7 @@ class Screen:
         if not style or not self.has_styles or not text:
             return text
         known = {**_EFFECTS, **_COLOURS} if self.has_colours else _EFFECTS
-        codes = ";".join([known[word] for word in style.split() if word in known])
+        codes = ";".join([known[word] for word in dict.fromkeys(style.split()) if word in known])
         return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
 
 
@@ -112,7 +114,7 @@ def _is_terminal() -> bool:
 
 def _width() -> int:
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns):
+    if columns.isdecimal() and len(columns) <= _WIDEST and int(columns):
         return int(columns)
     for descriptor in (1, 2, 0):
         try:

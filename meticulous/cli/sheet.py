@@ -12,6 +12,7 @@ from rich.text import Text
 
 from meticulous.cli.grid import STATUS_STYLES
 from meticulous.cli.rendering import Line
+from meticulous.cli.verdicts import reproduction_lines
 from meticulous.cli.wording import (
     age_text,
     count_text,
@@ -24,6 +25,7 @@ from meticulous.cli.wording import (
 from meticulous.folder import layout, status
 from meticulous.reader import Contents, Record
 from meticulous.reader.comparing.surroundings import package_versions
+from meticulous.reader.verdicts import read_verdict
 
 _REASON_LINES = 8
 """How much of a traceback is shown: its end, where the exception is."""
@@ -56,6 +58,7 @@ def as_object(record: Record, contents: Contents) -> dict[str, Any]:
         "summary": record.summary,
         "metrics": dataclasses.asdict(metrics) if metrics else None,
         "metadata": record.metadata,
+        "reproduction": read_verdict(record.directory),
         "environment": contents.environment,
         "warnings": record.warnings,
         "notes": contents.notes,
@@ -80,6 +83,7 @@ def sections(
         _problems(record.problems + contents.problems),
         _facts(record),
         _reason(record, None if everything else _REASON_LINES),
+        reproduction_lines(read_verdict(record.directory)),
         _code(record.metadata),
         _args(record),
         _values("summary", record.summary),
@@ -169,8 +173,28 @@ def _facts(record: Record) -> Iterator[Line]:
     ]
     if process:
         yield Line("process", Text(", ".join(process)))
+    yield from _random_numbers(metadata)
     if record.tags:
         yield Line("tags", Text(visible(", ".join(record.tags))))
+
+
+def _random_numbers(metadata: Mapping[str, Any]) -> Iterator[Line]:
+    if metadata.get("seed") is not None:
+        yield Line("seed", Text(value_text(metadata["seed"])))
+    facts = _part(metadata, "randomness")
+    places = _part(facts, "unseeded-at")
+    for label, key in (("unseeded", "unseeded"), ("seeded?", "unknown")):
+        names = facts.get(key)
+        if isinstance(names, list) and names:
+            text = ", ".join(_with_places(str(name), places.get(name)) for name in names)
+            yield Line(label, Text(visible(text), style="yellow"))
+
+
+def _with_places(name: str, places: Any) -> str:
+    if not isinstance(places, list) or not places:
+        return name
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"{name} at {places[0]}{more}"
 
 
 def _code(metadata: Mapping[str, Any]) -> Iterator[Line]:

@@ -19,6 +19,7 @@ from meticulous.reader.table.table import ID, Table
 
 _FACTS = ("status", "start", "duration")
 _ALL_FACTS = ("status", "start", "end", "duration", PROGRAM)
+_REPRODUCTIONS = ("metadata.reproduces", "metadata.verdict")
 _REMARKS = (REASON, "description", "tags", "problems")
 
 
@@ -96,6 +97,8 @@ def usual_view(table: Table, args: str, *, is_data: bool) -> View:
         for name, values in table.columns.items()
         if name.startswith("summary.") and _is_held(values)
     ]
+    if not is_data:
+        names += [name for name in _REPRODUCTIONS if _is_held(table.columns.get(name, ()))]
     names += [name for name in _REMARKS if is_data or any(table.columns[name])]
     columns = {ID: list(table.ids), **{name: table.columns[name] for name in names}}
     same = {} if args == "all" else rows_of_default(table, names)

@@ -56,4 +56,4 @@ def _pieces(word: str, width: int) -> list[str]:
         return [word[start : start + width] for start in range(0, len(word), width)]
     from rich.cells import chop_cells
 
-    return [piece for piece in chop_cells(word, width) if piece]
+    return [piece for piece in chop_cells(word, width) if piece] or [word]

@@ -6,7 +6,7 @@ import os
 import time
 
 from meticulous.errors import ExperimentsDirectoryError, UnreadableRecordError
-from meticulous.folder import clock, layout
+from meticulous.folder import clock, hashing, layout
 from meticulous.folder.encoding import decode_document, encode_document, encode_line
 from meticulous.folder.writing import append_line, exclusively, write_atomically
 
@@ -77,7 +77,10 @@ def change_tags(directory: str, added: Iterable[str], removed: Iterable[str] = (
                 metadata["tags"] = wanted
                 data = encode_document(metadata)
                 if stamp(path) == before:
+                    is_sealed = hashing.fits(directory, layout.METADATA)
                     write_atomically(path, data)
+                    if is_sealed:
+                        hashing.renew_sums(directory, [layout.METADATA])
                     return wanted
     except OSError as error:
         raise _unwritable(path, "tags", error) from error

@@ -23,6 +23,9 @@ SUMS = "SHA256SUMS"
 REPRODUCTION = "reproduction.json"
 IGNORE = ".gitignore"
 
+USUAL_DIRECTORY = "experiments"
+"""What the experiments directory is called unless its user chose another name."""
+
 NUMBERS = ".numbers"
 """In the experiments directory: every number ever given, one a line, so none is given twice."""
 
@@ -47,9 +50,6 @@ REPRODUCTION_VARIABLE = "METICULOUS_REPRODUCTION"
 TERMINALS_VARIABLE = "METICULOUS_TERMINALS"
 """Environment variable that `meticulous run` sets: which streams go to a terminal in the end."""
 
-PYTHONPATH_VARIABLE = "METICULOUS_PYTHONPATH"
-"""Environment variable that `meticulous run` sets: PYTHONPATH as it was, if it was set."""
-
 ENVIRONMENT_WANTED = ".environment-wanted"
 """While the surroundings are described: further folders that want the same, one a line."""
 
@@ -58,6 +58,30 @@ HANDED_OVER = ".handed-over.json"
 
 ATTACHED = ".attached"
 """While `meticulous run` records: an experiment of the program has taken this folder."""
+
+OPENED = ".opened"
+"""While a run goes on: which files it has read and written so far, one a line."""
+
+SEALED = (
+    *(ARGS, DEFAULT_ARGS, METADATA, SUMMARY, METRICS, STDOUT, STDERR, FILES),
+    *(ENVIRONMENT, REQUIREMENTS, STATUS),
+)
+"""The files whose digests SHA256SUMS holds, where they are there; notes may be added later."""
+
+_OWN = frozenset(
+    {
+        *SEALED,
+        *(NOTES, SUMS, REPRODUCTION, IGNORE, f"{SUMMARY}.broken"),
+        *(ENVIRONMENT_WANTED, HANDED_OVER, ATTACHED, OPENED),
+    }
+)
+
+
+def is_own(name: str) -> bool:
+    """Say whether a file directly in an experiment folder is the recorder's, not the program's."""
+    if name in _OWN:
+        return True
+    return name.startswith(".") and (name.endswith(".tmp") or name.startswith(".request."))
 
 
 class Layout:

@@ -24,6 +24,9 @@ _MOMENT = "%Y-%m-%dT%H.%M.%S.%fZ"
 _DELETING = ".deleting-"
 """Begins the name of a folder that is being deleted, or was when its deleter was killed."""
 
+_CLAIM = 60.0
+"""Seconds after which an empty folder is no experiment that is just beginning."""
+
 _serial = itertools.count()
 
 
@@ -164,8 +167,8 @@ def restore(removed: Removed, experiment_id: str | None = None) -> str:
             _move_to_free_name(removed.folder, target)
         except FileExistsError:
             raise ExperimentsDirectoryError(
-                f"{removed.id} cannot be restored: there is another {name} in {directory}. "
-                "Give it another name with --as."
+                f"{removed.id} cannot be restored: there is another {name} in {directory}"
+                f"{_remedy(target)}. Give it another name with --as."
             ) from None
         with contextlib.suppress(OSError):
             os.rmdir(place)
@@ -280,12 +283,39 @@ def _move_to_free_name(source: str, target: str) -> None:
         os.symlink(os.readlink(source), target)
         os.unlink(source)
         return
-    os.mkdir(target)  # the claim; what is renamed may take the place of an empty folder
+    try:
+        os.mkdir(target)  # the claim; what is renamed may take the place of an empty folder
+    except FileExistsError:
+        if not _is_left_over(target):
+            raise
     try:
         os.rename(source, target)
     except BaseException:
         os.rmdir(target)
         raise
+
+
+def _is_left_over(target: str) -> bool:
+    """Say whether a claim is that of a process that was killed before it could fill the folder."""
+    try:
+        if os.path.islink(target) or os.listdir(target):
+            return False
+        # A number is given once only, and so it is not that of somebody who begins right now.
+        is_old = time.time() - os.stat(target).st_mtime > _CLAIM
+        return is_old or is_number(os.path.basename(target))
+    except OSError:
+        return False
+
+
+def _remedy(target: str) -> str:
+    """Return what can be done about a folder in the way besides choosing another name."""
+    with contextlib.suppress(OSError):
+        if not os.path.islink(target) and not os.listdir(target):
+            return (
+                ", an empty folder. Unless an experiment is about to begin there, remove it with "
+                "rmdir and try again"
+            )
+    return ""
 
 
 def _delete_tree(path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from meticulous.errors import CommitNotFoundError, NoRepositoryError
-from meticulous.git.command import Question, ask
+from meticulous.git.command import Question, ask, git_environment
 from meticulous.git.worktree import find_root
 
 TYPE_CHECKING = False
@@ -181,13 +181,24 @@ def read_objects(root: str, objects: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
+def is_there(directory: str, commit: str) -> bool:
+    """Say whether a repository holds a commit, without fetching it from anywhere.
+
+    Raises:
+        GitError: Git failed.
+    """
+    return not _missing(directory, [commit])
+
+
 def _missing(root: str, commits: list[str]) -> list[str]:
     # Any other name would be a revision that means something else tomorrow, or an option.
     named = [name for name in commits if name and not name.strip("0123456789abcdef")]
     feed = "".join(f"{name}^{{commit}}\n" for name in named).encode()
     if not named:
         return commits
-    with Question(root, "cat-file", "--batch-check", feed=feed) as question:
+    environment = {**git_environment(), "GIT_NO_LAZY_FETCH": "1"}
+    words = ("cat-file", "--batch-check")
+    with Question(root, *words, feed=feed, environment=environment) as question:
         lines = question.output().splitlines()
     there = {
         n for n, line in zip(named, lines, strict=False) if line.split(b" ")[1:2] == [b"commit"]

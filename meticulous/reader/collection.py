@@ -12,9 +12,6 @@ from meticulous.folder import layout, status
 from meticulous.folder.allocation import is_number
 from meticulous.reader.record import Record, read_record
 
-USUAL_NAME = "experiments"
-"""What the experiments directory is called unless its user chose another name."""
-
 _LONGEST_NAME = 255
 """Characters that the name of a folder may have."""
 
@@ -38,7 +35,7 @@ def locate(directory: str | os.PathLike[str] | None = None) -> str:
     here = os.getcwd()
     found = None
     for folder in _upwards(here):
-        candidate = os.path.join(folder, USUAL_NAME)
+        candidate = os.path.join(folder, layout.USUAL_DIRECTORY)
         if os.path.isdir(candidate) and (_is_closed(candidate) or not is_record(candidate)):
             if _holds_records(candidate):
                 return candidate
@@ -50,8 +47,9 @@ def locate(directory: str | os.PathLike[str] | None = None) -> str:
     if found is not None:
         return found
     raise ExperimentsDirectoryError(
-        f"There is no folder {USUAL_NAME!r} with experiments in {here} or above it. Record a first "
-        "run with `meticulous run -- python train.py`, or name the folder where yours are."
+        f"There is no folder {layout.USUAL_DIRECTORY!r} with experiments in {here} or above it. "
+        "Record a first run with `meticulous run -- python train.py`, or name the folder where "
+        "yours are."
     )
 
 
@@ -213,7 +211,7 @@ def _given(directory: str) -> str:
             f"{directory} is one experiment, not a folder of experiments. "
             f"`meticulous show {directory}` shows it."
         )
-    inner = os.path.normpath(os.path.join(directory, USUAL_NAME))
+    inner = os.path.normpath(os.path.join(directory, layout.USUAL_DIRECTORY))
     return inner if _is_closed(inner) or _holds_records(inner) else directory
 
 
@@ -230,7 +228,8 @@ def _holds_records(directory: str) -> bool:
     try:
         with os.scandir(directory) as entries:
             return any(
-                is_listed(entry) and not (entry.name == USUAL_NAME and _is_closed(entry.path))
+                is_listed(entry)
+                and not (entry.name == layout.USUAL_DIRECTORY and _is_closed(entry.path))
                 for entry in entries
             )
     except OSError:

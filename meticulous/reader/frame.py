@@ -20,8 +20,6 @@ TIMES = ("start", "end")
 DURATION = "duration"
 LOGGED_TIME = "time"
 STATUS = "status"
-STATISTICS = ("mean", "std", "min", "max", "count")
-"""What `aggregate` computes of numbers unless told otherwise."""
 
 FEW = 64
 """Text with at most so many different values, each twice on average, becomes a category."""
@@ -158,77 +156,10 @@ def matching(frame: pd.DataFrame, expression: str) -> list[bool]:
     return [value is True for value in found]
 
 
-def aggregate(
-    frame: pd.DataFrame,
-    by: Sequence[str],
-    columns: Sequence[str] | None = None,
-    statistics: Sequence[str] = STATISTICS,
-) -> pd.DataFrame:
-    """Return statistics of the numbers, and the count of runs, of each group of rows.
-
-    Args:
-        frame: The rows.
-        by: The columns whose equal values make a group; a missing value is a value of its own.
-            `id` stands for the index.
-        columns: The columns of numbers that are summed up; by default all that hold numbers.
-        statistics: Some of mean, std, min, max and count, or others that pandas knows by name.
-
-    Returns:
-        One row a group, in the order in which the groups first occur: the columns of `by`, then
-        `runs`, the count of rows, then `COLUMN.STATISTIC`. A duration stays a timedelta.
-
-    Raises:
-        KeyError: There is no such column.
-    """
-    by = list(by)
-    if columns is None:
-        columns = [name for name in frame.columns if name not in by and _is_numeric(frame[name])]
-    keys = {name: frame.index if name == ID else frame[name] for name in by}
-    groups = _groups([list(values) for values in keys.values()], len(frame))
-    firsts = [rows[0] for rows in groups]
-    result: dict[str, Any] = {
-        name: pd.Series(values).iloc[firsts].array for name, values in keys.items()
-    }
-    result["runs"] = np.array([len(rows) for rows in groups], dtype="int64")
-    numbers = np.empty(len(frame), dtype="int64")
-    for number, rows in enumerate(groups):
-        numbers[rows] = number
-    for name in columns:
-        grouped = frame[name].reset_index(drop=True).groupby(numbers)
-        for statistic in statistics:
-            result[f"{name}.{statistic}"] = grouped.agg(statistic).array
-    return pd.DataFrame(result)
-
-
-def _groups(keys: list[list[Any]], length: int) -> list[list[int]]:
-    """Return the positions of the rows of each group; lists and objects group by their text."""
-    groups: dict[Any, list[int]] = {}
-    for row in range(length):
-        key = tuple(_group_key(values[row]) for values in keys)
-        groups.setdefault(key, []).append(row)
-    return list(groups.values())
-
-
-def _group_key(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return ("", repr(value))
-    if _is_missing(value):
-        return None
-    # In Python True == 1; in a table they are different values.
-    return (isinstance(value, bool), value)
-
-
 def _is_missing(value: Any) -> bool:
     if value is None or value is MISSING or value is pd.NA or value is pd.NaT:
         return True
     return isinstance(value, float) and math.isnan(value)
-
-
-def _is_numeric(column: Any) -> bool:
-    types = pd.api.types
-    if types.is_bool_dtype(column.dtype):
-        return False
-    return types.is_numeric_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype)
 
 
 def _index(ids: Sequence[str], name: str) -> Any:

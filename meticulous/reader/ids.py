@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from meticulous.errors import ExperimentNotFoundError
+from meticulous.folder import layout
 from meticulous.folder.allocation import is_number
 from meticulous.reader.collection import is_record, list_ids, locate, not_found
 
@@ -133,12 +134,16 @@ def _is_path(word: str) -> bool:
     return os.sep in word or word in (os.curdir, os.pardir)
 
 
+def _has_trash(directory: str) -> bool:
+    return os.path.isdir(os.path.join(directory, layout.TRASH))
+
+
 def _folder_at(path: str) -> str:
     folder = os.path.abspath(path)
     if "\0" not in folder and os.path.isdir(folder) and is_record(folder):
         return folder
     parent, name = os.path.split(folder)
-    if "\0" not in folder and os.path.isdir(parent) and list_ids(parent):
+    if "\0" not in folder and os.path.isdir(parent) and (list_ids(parent) or _has_trash(parent)):
         raise ExperimentNotFoundError(not_found(parent, name))
     raise ExperimentNotFoundError(
         f"There is no experiment in the folder {folder}. "

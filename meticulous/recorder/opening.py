@@ -13,7 +13,9 @@ from meticulous.errors import (
 )
 from meticulous.folder import allocation, clock, layout, liveness, status
 from meticulous.recorder import resuming, spelling
-from meticulous.recorder.place import USUAL, choose_place, contains
+from meticulous.recorder.files.standard_input import standard_input
+from meticulous.recorder.place import USUAL, Place, choose_place, contains
+from meticulous.recorder.reproduction import find_order
 from meticulous.recorder.writer import RecordWriter
 
 TYPE_CHECKING = False
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from meticulous.git.state import CodeState
-    from meticulous.recorder.place import Place
+    from meticulous.recorder.reproduction import Order
 
 DIRTY_CHOICES = ("refuse", "snapshot")
 
@@ -47,6 +49,8 @@ class Plan:
         resume_by: What must be the same to resume an experiment: its "args", or its "command"
             where the program itself will tell its arguments later.
         spell: How the user gives an option, for messages (see `spelling`).
+        ordinal: The number of the experiment in its process, from 1; 0 where that process records
+            another one.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Plan:
         main_script: str | None = None,
         resume_by: str = "args",
         spell: Callable[[str, str | bool], str] = spelling.in_program,
+        ordinal: int = 1,
     ) -> None:
         self.args = args
         self.default_args = default_args
@@ -79,6 +84,8 @@ class Plan:
         self.main_script = main_script
         self.resume_by = resume_by
         self.spell = spell
+        self.ordinal = ordinal
+        self.facts: dict[str, Any] = {}
 
 
 class OpenRecord:
@@ -140,10 +147,17 @@ def open_record(plan: Plan) -> OpenRecord:
         )
     if plan.experiment_id is not None:
         allocation.check_id(plan.experiment_id)
+    order = find_order()
+    if order is not None:
+        plan.project_directory = order.mapped(plan.project_directory)
     code = _look_at_code(plan)
-    place = _choose_place(plan, code)
+    claimed = None if order is None else _obey(order, plan)
+    place = _choose_place(plan, code) if claimed is None else Place(os.path.dirname(claimed))
     was_missing = allocation.make_experiments_directory(place.directory)
-    is_new, experiment_id = _claim(place.directory, plan.experiment_id)
+    if claimed is not None:
+        is_new, experiment_id = True, os.path.basename(claimed)
+    else:
+        is_new, experiment_id = _claim(place.directory, plan.experiment_id)
     directory = os.path.join(place.directory, experiment_id)
     try:
         writer = _writer(plan, code, directory, experiment_id)
@@ -202,6 +216,17 @@ def _choose_place(plan: Plan, code: CodeState) -> Place:
                 f"{plan.spell('experiments_directory', USUAL)}"
             )
     return place
+
+
+def _obey(order: Order, plan: Plan) -> str | None:
+    """Return the folder that was claimed for this experiment; others are sent elsewhere."""
+    if not order.take(plan.ordinal, plan.original_command):
+        plan.experiments_directory = order.elsewhere
+        return None
+    plan.facts = order.facts
+    plan.description = plan.description or order.description
+    plan.tags = list(dict.fromkeys([*plan.tags, *order.tags]))
+    return order.directory
 
 
 def _claim(place: str, experiment_id: str | None) -> tuple[bool, str]:
@@ -285,7 +310,10 @@ def _metadata(plan: Plan, code: CodeState, experiment_id: str) -> dict[str, Any]
         "python": sys.version.split()[0],
         "user": _user(),
         **liveness.identify(os.getpid()),
+        "ordinal": plan.ordinal,
+        "stdin": standard_input(),
         "tags": plan.tags,
+        **plan.facts,
     }
 
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-USUAL = "experiments"
+USUAL = layout.USUAL_DIRECTORY
 """The experiments directory of a project, unless its user chose another."""
 
 _MARKS = (layout.NUMBERS, os.path.join("1", layout.STATUS))

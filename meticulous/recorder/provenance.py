@@ -6,6 +6,7 @@ import os
 import sys
 
 from meticulous.errors import MeticulousError
+from meticulous.recorder.reproduction import find_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,11 +16,32 @@ if TYPE_CHECKING:
     from meticulous.recorder.writer import RecordWriter
 
 
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+"""How the folders are called that package installers write to."""
+
+
 def loaded_files() -> list[str]:
     """Return the files of all modules that this process has loaded."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    # A program read from standard input calls its file "<stdin>".
-    return [file for file in files if isinstance(file, str) and not file.startswith("<")]
+    # A program read from standard input calls its file "<stdin>"; torch names files that are none.
+    return [
+        file
+        for file in files
+        if isinstance(file, str) and (os.path.isabs(file) or os.path.exists(file))
+    ]
+
+
+def imported_modules(files: Iterable[str]) -> list[str]:
+    """Return the top-level modules among these files that installed packages brought, sorted."""
+    names = set()
+    for file in files:
+        for folder in _INSTALLED:
+            _, found, inside = file.rpartition(folder)
+            if found:
+                # An extension module has more than one ending.
+                names.add(inside.partition(os.sep)[0].partition(".")[0])
+                break
+    return sorted(names)
 
 
 def note_loaded_code(
@@ -33,6 +55,13 @@ def note_loaded_code(
         files: The files of the modules that the program loaded.
         started: When the run started, in seconds since the epoch.
     """
+    files = list(files)
+    if files:
+        # No program that could tell has loaded nothing at all.
+        writer.metadata["imported-modules"] = imported_modules(files)
+    order = find_order()
+    if order is not None and (old := order.old_files(files)):
+        writer.metadata["loaded-from-original"] = old
     try:
         untracked, changed = _compare(record, files, started)
     except (MeticulousError, OSError) as error:

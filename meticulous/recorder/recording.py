@@ -15,10 +15,14 @@ from meticulous.recorder.ending.exits import ExitWatch, unknown_ending
 from meticulous.recorder.ending.outcome import Ending, by_signal
 from meticulous.recorder.ending.signals import SignalWatch, held
 from meticulous.recorder.environment.collector import start_collecting
+from meticulous.recorder.files import opened
+from meticulous.recorder.files.standard_input import note_standard_input
+from meticulous.recorder.files.tracker import Tracker
 from meticulous.recorder.output.capture import capture_stream, check_capture
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.watch import Watch
 from meticulous.recorder.provenance import loaded_files, note_loaded_code
+from meticulous.recorder.randomness.watch import Observation
 from meticulous.recorder.writer import announce
 
 TYPE_CHECKING = False
@@ -82,6 +86,7 @@ class Recording:
         """
         directory = self.writer.paths.directory
         self._attempt = Attempt(self.writer.metadata)
+        self._tracker = Tracker(directory, self.repository)
         try:
             self.writer.write_metadata()
             for stream in self._streams:
@@ -95,6 +100,8 @@ class Recording:
             if isinstance(error, OSError):
                 raise allocation.cannot_write(os.path.dirname(directory), error) from error
             raise
+        self.randomness = Observation(self.repository)
+        self._begin_to_see_files()
         self.state = "running"
         self._outer_folder = os.environ.get(layout.EXPERIMENT_VARIABLE)
         os.environ[layout.EXPERIMENT_VARIABLE] = directory
@@ -123,15 +130,20 @@ class Recording:
                 arrived[:] = [number for number in arrived if number != signal.SIGINT]
             if at_exit and arrived:
                 ending = by_signal(arrived[0])
-            with self.writer.tolerating("the final STATUS"):
-                self.writer.write_status(ending.status, self._reason(ending))
+            self._write_status(ending)
             self._clean_up()
+
+    def _begin_to_see_files(self) -> None:
+        if self._tracker.open() and opened.watch(self._tracker):
+            note_standard_input(self.writer.paths.directory)
+        else:
+            self.writer.warn("the files", f"the files are not noted: {self._tracker.failure}")
 
     def _write_end(self, ending: Ending, at_exit: bool, may_wait: Callable[[], bool]) -> None:
         """Write all of the end but STATUS; whatever fails here, STATUS is written all the same."""
         try:
             self._stop(at_exit, may_wait)
-            self._complete_metadata(ending)
+            self._complete_metadata(ending, may_wait)
         except Exception as error:  # a bug of ours or an exhausted system must not cost STATUS
             self.writer.warn("the end", f"the end is not recorded in full: {error!r}")
 
@@ -142,6 +154,7 @@ class Recording:
 
     def _stop(self, at_exit: bool, may_wait: Callable[[], bool]) -> None:
         self.state = "finished"
+        opened.unwatch(self._tracker)
         self._watch.stop(may_wait)
         self._stop_streams(at_exit, may_wait)
         if os.environ.get(layout.EXPERIMENT_VARIABLE) == self.writer.paths.directory:
@@ -151,11 +164,31 @@ class Recording:
                 os.environ[layout.EXPERIMENT_VARIABLE] = self._outer_folder
         self._collector.finished(_ENVIRONMENT_SECONDS if self._collector.must_wait else 0.0)
 
-    def _complete_metadata(self, ending: Ending) -> None:
-        note_loaded_code(self.writer, self.record, loaded_files(), self._attempt.started)
+    def _complete_metadata(self, ending: Ending, may_wait: Callable[[], bool]) -> None:
+        code = loaded_files()
+        note_loaded_code(self.writer, self.record, code, self._attempt.started)
+        self._note_randomness()
+        self.randomness.end()
         self._attempt.end(ending)
+        if self._tracker.failure:
+            self.writer.warn("the files", self._tracker.failure, is_about_disk=True)
+        from meticulous.recorder.files import sealing
+
+        is_hurried = ending.signal is not None
+        sealing.write_files(self.writer, self.repository, code, may_wait, is_hurried)
         with self.writer.tolerating("the final metadata"):
             self.writer.write_metadata()
+
+    def write_randomness(self) -> None:
+        """Write what is seen of random numbers now: a seed that was drawn stands nowhere else."""
+        self._note_randomness()
+        with self.writer.tolerating("the seed"):
+            self.writer.write_metadata()
+
+    def _note_randomness(self) -> None:
+        from meticulous.recorder.randomness import facts
+
+        self.writer.metadata.update(facts.metadata(self.randomness))
 
     def _reason(self, ending: Ending) -> str:
         return "\n".join(part for part in (ending.reason, *self._thread_failures) if part)
@@ -168,11 +201,20 @@ class Recording:
             return
         with held() as arrived:
             self._write_end(Ending(status.RUNNING), True, lambda: not arrived)
+            from meticulous.recorder.files import sealing
+
+            sealing.write_sums(self.writer, None)
             if not exitcode.hand_over(self.writer.paths.directory, self._reason(Ending(""))):
-                ending = unknown_ending()
-                with self.writer.tolerating("the final STATUS"):
-                    self.writer.write_status(ending.status, self._reason(ending))
+                self._write_status(unknown_ending())
             self._clean_up()
+
+    def _write_status(self, ending: Ending) -> None:
+        from meticulous.recorder.files import sealing
+
+        reason = self._reason(ending)
+        sealing.write_sums(self.writer, self.writer.status_content(ending.status, reason))
+        with self.writer.tolerating("the final STATUS"):
+            self.writer.write_status(ending.status, reason)
 
     def _stop_streams(
         self, at_exit: bool = False, may_wait: Callable[[], bool] = lambda: True
@@ -182,7 +224,9 @@ class Recording:
                 stream.stop(at_exit, may_wait)
 
     def _tick(self, elapsed: float) -> bool:
-        busy = [stream.tick(elapsed) for stream in self._streams if stream is not None]
+        streams = [stream for stream in self._streams if stream is not None]
+        busy = [stream.tick(elapsed) for stream in streams]
+        self._watch.is_in_haste = any(stream.is_in_haste for stream in streams)
         return any(busy)
 
     def _output_is_whole(self) -> bool:

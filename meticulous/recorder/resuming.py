@@ -62,6 +62,9 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
         _compare_args(name, recorded, given)
         _compare_commit(name, earlier.get("git-snapshot") or earlier.get("githead-sha"), commit)
         _continue(writer, earlier, word, reason)
+        # The sums of the earlier end: a record that goes on is not sealed.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(writer.paths.path(layout.SUMS))
         writer.write_metadata()
         writer.write_status(status.REGISTERED)
         # As when a folder is added: a reader's index then looks at all of them again.

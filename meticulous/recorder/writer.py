@@ -50,6 +50,8 @@ class RecordWriter:
         self.metadata = metadata
         self.announce: Callable[[str], None] = announce
         """Shows a warning to the user."""
+        self.is_sealed = False
+        """Whether the sums of the record are written; what changes a file then renews its line."""
         self._announced: set[str] = set()
         self._has_told_of_disk = False
         self._metrics = -1
@@ -99,11 +101,15 @@ class RecordWriter:
         Raises:
             OSError: The file could not be written.
         """
+        data = self.status_content(word, reason)
+        write_even_on_a_full_disk(self.paths.path(layout.STATUS), data)
+
+    def status_content(self, word: str, reason: str = "") -> bytes:
+        """Return what `write_status` writes."""
         if len(reason) > _LONGEST_REASON:
             half = _LONGEST_REASON // 2
             reason = f"{reason[:half]}\n[...]\n{reason[-half:]}"
-        data = encode_status(word, self.gate.clean_text(reason))
-        write_even_on_a_full_disk(self.paths.path(layout.STATUS), data)
+        return encode_status(word, self.gate.clean_text(reason))
 
     def beat(self) -> None:
         """Touch STATUS, the heartbeat for readers on other hosts."""
@@ -118,6 +124,10 @@ class RecordWriter:
             current.update(self.gate.clean(plain(dict(values))))
             write_atomically(path, encode_document(current))
             self._summary, self._summary_stamp = current, _stamp(path)
+            if self.is_sealed:
+                from meticulous.folder.hashing import renew_sums
+
+                renew_sums(self.paths.directory, [layout.SUMMARY])
 
     def log(self, values: dict[str, Any], step: Any, moment: float | None) -> None:
         """Append one line to metrics.jsonl; a missing step is one more than the last."""

@@ -17,7 +17,7 @@ VERDICTS = (IDENTICAL, AGREES, DIFFERS, FAILED, CANNOT)
 
 IDENTICAL: every result has the same value, bit for bit. AGREES: every result is equal within the
 tolerance. DIFFERS: a result is not. FAILED: the program did not end as it did before, so that its
-results say nothing. CANNOT: it could not be run at all.
+results say nothing. CANNOT: it could not be run at all, or left nothing that could be compared.
 """
 
 POSITIVE = (IDENTICAL, AGREES)

@@ -45,6 +45,13 @@ class Extent:
     """The same where it shall show that time does not grow with them."""
     reads: int
     """Rounds of reading the former; of the latter half as many."""
+    opens: int
+    """Opens of one file."""
+    opened_files: int
+    """Distinct files that are opened."""
+    open_rounds: int
+    """Rounds of both."""
+    hashed_megabytes: int
 
 
 FULL = Extent(
@@ -58,6 +65,10 @@ FULL = Extent(
     experiments=10_000,
     many_experiments=100_000,
     reads=7,
+    opens=1_000_000,
+    opened_files=10_000,
+    open_rounds=5,
+    hashed_megabytes=512,
 )
 QUICK = Extent(
     starts=3,
@@ -70,6 +81,10 @@ QUICK = Extent(
     experiments=200,
     many_experiments=600,
     reads=2,
+    opens=2_000,
+    opened_files=200,
+    open_rounds=2,
+    hashed_megabytes=20,
 )
 
 

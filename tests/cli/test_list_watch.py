@@ -146,3 +146,29 @@ def test_of_a_sorted_list_the_first_rows_are_shown(watching, tmp_path: Path):
     assert "run-9 " in shown
     assert "run-1 " not in shown
     assert "rows below" in shown
+
+
+def test_a_wide_list_is_continued_below_and_has_room(watching, tmp_path: Path):
+    for number in range(1, 13):
+        write_record(
+            tmp_path / "experiments",
+            f"run-{number}",
+            minutes=number,
+            args={f"an_option_with_a_long_name_{letter}": number for letter in "abcdef"},
+        )
+    screen = watching("--watch", "5", "--wide", lines=20)
+    shown = screen.read_until(r"Ctrl-C ends")
+    assert "an_option_with_a_long_name_f" in shown
+    assert "run-12" in shown
+    assert "rows above" in shown
+    lines = shown.replace("\r", "").splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 80
+
+
+def test_values_are_shown_in_full_where_that_is_asked(watching, tmp_path: Path):
+    text = "word " * 30 + "end"
+    write_record(tmp_path / "experiments", "1", summary={"text": text})
+    write_record(tmp_path / "experiments", "2")
+    screen = watching("--watch", "5", "--no-truncate")
+    assert re.search(r"word\s+end\b", screen.read_until(r"Ctrl-C ends"))

@@ -78,6 +78,16 @@ def test_elsewhere_the_way_back_names_the_directory(command, experiments: Path, 
     assert command("restore", "1", "--directory", str(other)).returncode == 0
 
 
+def test_a_path_into_a_directory_of_which_all_was_removed_leads_to_the_trash(
+    command, experiments: Path, tmp_path: Path
+):
+    write_record(tmp_path / "other", "1")
+    command("rm", "1", "--directory", "other")
+    done = command("show", "other/1")
+    assert done.returncode == 2
+    assert "It lies in the trash; `meticulous restore 1 --directory" in done.stderr
+
+
 def test_removed_experiments_come_back(command, experiments: Path):
     before = listed(command)
     done = command("rm", "2-4", "a b", "ünï")

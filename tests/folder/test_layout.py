@@ -25,7 +25,8 @@ def test_no_two_files_share_a_name():
 
 
 def test_the_files_of_a_run_have_the_names_the_documentation_gives():
-    assert {value for value in FILES.values() if not value.startswith(".")} == {
+    beside = {layout.USUAL_DIRECTORY}
+    assert {value for value in FILES.values() if not value.startswith(".")} - beside == {
         "args.json",
         "default_args.json",
         "metadata.json",
@@ -37,6 +38,9 @@ def test_the_files_of_a_run_have_the_names_the_documentation_gives():
         "environment.json",
         "requirements.txt",
         "notes.jsonl",
+        "files.json",
+        "SHA256SUMS",
+        "reproduction.json",
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meticulous.reader.frame import aggregate, matching, to_frame, to_multiindex_frame
+from meticulous.reader.frame import matching, to_frame, to_multiindex_frame
 from meticulous.reader.table.flattening import MISSING
 from meticulous.reader.table.table import Table
 
@@ -132,39 +132,6 @@ def test_an_expression_must_be_true_or_false(expression: str):
     frame = frame_of(n=[1, 2], status=["A", "B"])
     with pytest.raises(TypeError, match="tru"):
         matching(frame, expression)
-
-
-def test_groups_have_statistics_and_counts():
-    frame = frame_of(
-        opt=["sgd", "adam", "sgd", MISSING], loss=[1.0, 2.0, 3.0, MISSING], tags=[[], [], [], []]
-    )
-    result = aggregate(frame, ["opt"])
-    assert result["opt"].tolist()[:2] == ["sgd", "adam"]
-    assert result["runs"].tolist() == [2, 1, 1]
-    assert result["loss.mean"].tolist()[:2] == [2.0, 2.0]
-    assert result["loss.min"].tolist()[:2] == [1.0, 2.0]
-    assert result["loss.count"].tolist() == [2, 1, 0]
-    assert result["loss.std"].iloc[0] == pytest.approx(2**0.5)
-    assert "tags.mean" not in result
-
-
-def test_groups_may_be_of_several_columns_lists_and_the_id():
-    frame = frame_of(tags=[["a"], ["a"], ["b"]], on=[True, 1, True], n=[1, 2, 3])
-    assert aggregate(frame, ["tags"])["runs"].tolist() == [2, 1]
-    assert aggregate(frame, ["tags", "on"])["runs"].tolist() == [1, 1, 1]
-    assert aggregate(frame, ["id"])["id"].tolist() == ["1", "2", "3"]
-    assert aggregate(frame, [])["runs"].tolist() == [3]
-
-
-def test_only_the_statistics_and_columns_that_are_asked_for():
-    result = aggregate(frame_of(k=[1, 1], x=[1, 2], y=[3, 4]), ["k"], ["y"], ["max"])
-    assert list(result.columns) == ["k", "runs", "y.max"]
-    with pytest.raises(KeyError):
-        aggregate(frame_of(k=[1]), ["nothing"])
-
-
-def test_no_rows_give_no_groups():
-    assert len(aggregate(frame_of(k=[], x=[]), ["k"])) == 0
 
 
 def test_the_historic_frame_has_levels_of_columns():

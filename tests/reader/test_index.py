@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -216,6 +217,28 @@ CHANGES = [
     finish, begin, delete, rename, resume, edit, edit_metadata, edit_unseen, replace_folder,
     fill_folder, empty_folder, remove_parts, break_parts,
 ]  # fmt: skip
+
+
+@settled
+@pytest.mark.parametrize("days", [-400, -1, 0, 1, 400])
+@pytest.mark.parametrize("change", [finish, begin, delete, rename, resume, edit, edit_metadata])
+def test_a_change_is_seen_though_the_clock_was_set(
+    experiments: Path, change: Callable[[Path], None], days: int
+):
+    check(experiments)
+    let_the_clock_tick(experiments)
+    before = times_of(experiments)
+    change(experiments)
+    for path, modified in times_of(experiments).items():
+        if before.get(path) != modified:
+            os.utime(path, ns=(modified, modified + days * 86400 * 10**9))
+    for _ in range(2):
+        check(experiments)
+
+
+def times_of(place: Path) -> dict[Path, int]:
+    """Return when each file and folder was changed, the experiments directory included."""
+    return {path: path.lstat().st_mtime_ns for path in (place, *place.rglob("*"))}
 
 
 @settled
@@ -513,6 +536,41 @@ def test_the_place_of_the_cache_is_the_usual_one(monkeypatch: pytest.MonkeyPatch
 
 
 @settled
+@settled
+def test_what_is_kept_about_a_directory_that_vanished_is_forgotten(tmp_path: Path):
+    for name in ("first", "second"):
+        write_record(tmp_path / name, "1")
+        check(tmp_path / name)
+    kept = list((cache() / "meticulous").iterdir())
+    shutil.rmtree(tmp_path / "first")
+    check(tmp_path / "second")  # whoever only reads looks at no other file
+    assert {*(cache() / "meticulous").iterdir()} == {*kept}
+    write_record(tmp_path / "third", "1")
+    check(tmp_path / "third")
+    left = list((cache() / "meticulous").iterdir())
+    assert b"first".hex().encode() not in b"".join(map(Path.read_bytes, left))
+    assert len(left) == len(kept)
+    check(tmp_path / "second")
+
+
+@settled
+def test_files_of_the_cache_that_nothing_is_known_of_stay(tmp_path: Path):
+    place = cache() / "meticulous"
+    place.mkdir(parents=True)
+    strange = {"notes": b"text", "0.latest": b"meticulous cache\n", "1.latest": b""}
+    for name, content in strange.items():
+        (place / name).write_bytes(content)
+    fresh, old = place / ".x.1.0.tmp", place / ".x.2.0.tmp"
+    for path in (fresh, old):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    write_record(tmp_path / "experiments", "1")
+    check(tmp_path / "experiments")
+    assert fresh.exists()
+    assert not old.exists()
+    assert all((place / name).read_bytes() == content for name, content in strange.items())
+
+
 def test_what_is_kept_is_for_its_owner_alone(experiments: Path):
     check(experiments)
     assert (cache() / "meticulous").stat().st_mode & 0o077 == 0
@@ -617,3 +675,47 @@ def test_what_is_kept_holds_no_code(experiments: Path):
             data = path.read_bytes()
             start = data.index(b"{")
             json.JSONDecoder().raw_decode(data[start:].decode("latin-1"))
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_reading_leaves_the_garbage_collector_as_it_was(experiments: Path, was_on: bool):
+    (gc.enable if was_on else gc.disable)()
+    try:
+        before = gc.get_freeze_count()
+        read_table(experiments)
+        assert (gc.isenabled(), gc.get_freeze_count()) == (was_on, before)
+        gc.freeze()  # as a program does before it forks
+        before = gc.get_freeze_count()
+        read_table(experiments)
+        assert gc.get_freeze_count() in range(before - 100, before + 1)
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0,
+    reason="mounting needs more rights",
+)
+def test_a_directory_that_is_mounted_elsewhere_shows_what_happens_in_it(
+    experiments: Path, tmp_path: Path
+):
+    (tmp_path / "mounted").mkdir()
+    script = (
+        'set -e; mount --bind "$1" "$2"; python=$3\n'
+        'list() { "$python" -m meticulous list "$2" --id 1 --columns id,status; }\n'
+        'list "$@"; echo ERROR > "$1/1/STATUS"; list "$@"; echo KILLED > "$2/1/STATUS"; list "$@"\n'
+        '"$python" -m meticulous rm 1 --directory "$2"; test ! -e "$1/1"\n'
+        '"$python" -m meticulous restore 1 --directory "$2"; cat "$1/1/STATUS"'
+    )
+    words = [str(experiments), str(tmp_path / "mounted"), sys.executable]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    statuses = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert statuses == ["status", "SUCCESS", "status", "ERROR", "status", "KILLED", "KILLED"]

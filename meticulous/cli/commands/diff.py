@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from meticulous.cli.identifiers import CountsBackwards, directory_option, folder_of, id_argument
+from meticulous.cli.identifiers import CountsBackwards
+from meticulous.cli.pair import pair_options, read_pair
+
+if TYPE_CHECKING:
+    from meticulous.reader import Record
 
 # As in meticulous.reader.comparing.comparison, which --help need not import.
 _SECTIONS = (
@@ -24,20 +30,13 @@ Examples:
 @click.command(
     cls=CountsBackwards, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES
 )
-@id_argument("first", "A")
-@id_argument("second", "B")
-@directory_option
+@pair_options
 @click.option(
     "--only",
     multiple=True,
     type=click.Choice(_SECTIONS),
     metavar="SECTION",
     help=f"Compare only this; may be given several times. One of {', '.join(_SECTIONS)}.",
-)
-@click.option(
-    "--repository",
-    metavar="DIR",
-    help="A clone that has the commits of both.  [default: where the experiments lie, or here]",
 )
 @click.option("--all", "everything", is_flag=True, help="Cut nothing, and show the whole patch.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as a JSON object.")
@@ -68,9 +67,8 @@ def diff(
     )
     from meticulous.cli.rendering import print_json, print_sheet, terminal
     from meticulous.experiments.code import compare_with_code
-    from meticulous.reader import read_record
 
-    a, b = (read_record(folder_of(word, directory)) for word in (first, second))
+    a, b = read_pair(first, second, directory)
     comparison, place = compare_with_code(a, b, repository, only or _SECTIONS)
     is_wanted = everything or set(only) == {"code"}
     if as_json:
@@ -78,8 +76,24 @@ def diff(
         print_json(comparison_object(comparison, patch))
         return int(comparison.differs)
     console = terminal()
+    if verdict := _verdict(a, b):
+        click.echo(f"{verdict}\n")
     print_sheet(console, comparison_sections(comparison, console.is_terminal and not everything))
     patch = place.patch() if place is not None else ""
     if patch and (is_wanted or patch.count("\n") <= SHORT_PATCH):
         print_patch(console, patch)
     return int(comparison.differs)
+
+
+def _verdict(a: Record, b: Record) -> str:
+    """Say what came of reproducing one of them as the other; "" where neither is that."""
+    from meticulous.cli.verdicts import verdict_line
+    from meticulous.reader.verdicts import read_verdict
+
+    for original, other in ((a, b), (b, a)):
+        uid = original.metadata.get("uid")
+        if uid is not None and other.metadata.get("reproduces-uid") == uid:
+            document = read_verdict(other.directory) or {}
+            verdict = str(document.get("verdict") or "no verdict yet")
+            return f"{other.id} reproduces {original.id}: {verdict}. {verdict_line(document)}"
+    return ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from meticulous.cli.identifiers import CountsBackwards, directory_option, folder_of, id_argument
+from meticulous.cli.identifiers import CountsBackwards
+from meticulous.cli.pair import pair_options, read_pair
 
 _EXAMPLES = """\b
 Examples:
@@ -17,14 +18,7 @@ Examples:
 @click.command(
     cls=CountsBackwards, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES
 )
-@id_argument("first", "A")
-@id_argument("second", "B")
-@directory_option
-@click.option(
-    "--repository",
-    metavar="DIR",
-    help="A clone that has the commits of both.  [default: where the experiments lie, or here]",
-)
+@pair_options
 @click.option("--all", "everything", is_flag=True, help="Show all differences, not only a few.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as a JSON object.")
 def why(
@@ -46,10 +40,9 @@ def why(
     from meticulous.cli.differences import explanation_object, explanation_sections
     from meticulous.cli.rendering import print_json, print_sheet, terminal
     from meticulous.experiments.code import compare_with_code, reached_code
-    from meticulous.reader import read_record
     from meticulous.reader.comparing.causes import explain
 
-    a, b = (read_record(folder_of(word, directory)) for word in (first, second))
+    a, b = read_pair(first, second, directory)
     comparison, _ = compare_with_code(a, b, repository)
     reached = None
     if comparison["code"] or comparison["packages"]:

@@ -40,6 +40,11 @@ _HARDWARE = (
     *("variables.XLA_", "variables.JAX_", "variables.TORCH_", "variables.PYTORCH_"),
     *("variables.TRITON_", "variables.TF_", "variables.KERAS_", "variables.WORLD_SIZE"),
     *("variables.RANK", "variables.LOCAL_RANK", "variables.PYTHONOPTIMIZE"),
+    *("variables.DNNL_", "variables.ONEDNN_", "variables.TBB_", "variables.MIOPEN_"),
+    *("variables.OPENCV_FOR_", "variables.ROCR_", "variables.HSA_", "variables.GLIBC_TUNABLES"),
+    *("variables.ATEN_CPU_", "variables.GOTO_", "variables.RAYON_", "variables.POLARS_"),
+    *("variables.JULIA_NUM_", "variables.ITK_", "variables.PL_", "variables.FLAGS_cudnn_"),
+    *("variables.ZE_", "variables.ONEAPI_", "variables.GPU_DEVICE_", "variables.PYTHON_CPU_COUNT"),
 )
 """How the names of facts begin that change numbers: processors, their libraries, threads."""
 
@@ -99,6 +104,17 @@ class Explanation:
     results: list[tuple[str, Difference]]
     causes: list[Cause]
     remarks: list[str]
+
+
+def changes_numbers(name: str) -> bool:
+    """Say whether a fact of the surroundings is known to change numbers.
+
+    Args:
+        name: Its flat name, as in `lasting_facts`: "cpu.model", "variables.OMP_NUM_THREADS".
+    """
+    return bool(_SEEDS.search(name)) or (
+        name.startswith(_HARDWARE) and not _IDENTITY.fullmatch(name)
+    )
 
 
 def explain(comparison: Comparison, reached: Reached | None = None) -> Explanation:
@@ -199,7 +215,7 @@ def _rank_surroundings(difference: Difference) -> tuple[int, int, str]:
     name = difference.name
     if _SEEDS.search(name):
         return SEEDS, 1, "orders sets and hashes"
-    if name.startswith(_HARDWARE) and not _IDENTITY.fullmatch(name):
+    if changes_numbers(name):
         is_variable = name.startswith("variables.")
         return HARDWARE, 0, "changes how is computed" if is_variable else "computes differently"
     return REST, 5 if name.startswith("variables.") else 6, "the surroundings"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import sys
+import time
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,6 +21,9 @@ VERSION = 1
 _NAME = "meticulous"
 
 _MAGIC = b"meticulous cache\n"
+
+_LEFT = 3600.0
+"""Seconds after which a temporary file is no longer one that is being written."""
 
 
 def load(directory: str, kind: str) -> tuple[dict[str, Any], list[memoryview]] | None:
@@ -73,9 +77,32 @@ def save(
         data = b"".join([_MAGIC, zlib.crc32(body).to_bytes(4, "little"), body])
         # Others need not know what was run here.
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        is_new = not os.path.exists(path)
         write_atomically(path, data)
+        if is_new:  # seldom, so that those who only read are not held up
+            _forget_vanished(os.path.dirname(path))
     except (OSError, TypeError, ValueError, MemoryError):
         return
+
+
+def _forget_vanished(place: str) -> None:
+    """Remove what is kept about directories that are there no more, and what a kill left behind."""
+    with os.scandir(place) as entries:
+        paths = [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, IndexError):
+            is_left = path.endswith(".tmp") and time.time() - os.stat(path).st_mtime > _LEFT
+            if is_left or not os.path.lexists(_directory_of(path)):
+                os.unlink(path)
+
+
+def _directory_of(path: str) -> bytes:
+    """Return the directory that a file is about."""
+    with open(path, "rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise ValueError("this is no such file")
+        _, length = file.read(4), int.from_bytes(file.read(8), "little")
+        return bytes.fromhex(orjson.loads(file.read(length))["about"][2])
 
 
 def join_names(names: Iterable[str]) -> bytes:

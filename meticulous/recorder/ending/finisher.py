@@ -12,6 +12,7 @@ import os
 import sys
 
 from meticulous.folder.encoding import encode_document
+from meticulous.folder.hashing import renew_sums, sha256_of_bytes
 from meticulous.folder.layout import METADATA, STATUS, Layout
 from meticulous.folder.status import encode_status
 from meticulous.folder.writing import write_atomically, write_even_on_a_full_disk
@@ -37,6 +38,8 @@ def main(directory: str, reason: str = "") -> None:
     with contextlib.suppress(OSError, ValueError):
         _complete_metadata(paths.path(METADATA), ending)
     data = encode_status(ending.status, f"{ending.reason}\n{reason}")
+    with contextlib.suppress(OSError):
+        renew_sums(directory, [METADATA], {STATUS: sha256_of_bytes(data)})
     write_even_on_a_full_disk(paths.path(STATUS), data)
 
 

@@ -45,6 +45,7 @@ from datetime import datetime
 from typing import Any
 
 from meticulous.folder import layout
+from meticulous.folder.hashing import append_sums
 from meticulous.folder.writing import write_atomically
 from meticulous.recorder.environment import hardware
 from meticulous.recorder.environment.packages import (
@@ -373,6 +374,8 @@ def _render(environment: Mapping[str, Any]) -> str:
 def _write(directory: str, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         write_atomically(os.path.join(directory, name), content)
+    # Where the run has ended meanwhile its record is sealed already.
+    append_sums(directory, files)
 
 
 def _take_wishes(path: str) -> list[str]:

@@ -65,6 +65,25 @@ VARIABLES = frozenset(
         "KERAS_BACKEND",
         "MPLBACKEND",
         "SOURCE_DATE_EPOCH",
+        # Which code the C library, BLAS and torch choose for this processor.
+        "GLIBC_TUNABLES",
+        "ATEN_CPU_CAPABILITY",
+        # How many threads share a sum.
+        "GOTO_NUM_THREADS",
+        "RAYON_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+        "JULIA_NUM_THREADS",
+        "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+        "TOKENIZERS_PARALLELISM",
+        "PYTHON_CPU_COUNT",
+        # The seeds of Lightning's processes.
+        "PL_GLOBAL_SEED",
+        "PL_SEED_WORKERS",
+        "FLAGS_cudnn_deterministic",
+        "FLAGS_cudnn_exhaustive_search",
+        "ZE_AFFINITY_MASK",
+        "ONEAPI_DEVICE_SELECTOR",
+        "GPU_DEVICE_ORDINAL",
         "WORLD_SIZE",
         "RANK",
         "LOCAL_RANK",
@@ -80,10 +99,11 @@ VARIABLES = frozenset(
 VARIABLE_PREFIXES = (
     *("LC_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "NUMEXPR_"),
     *("NUMBA_", "NPY_", "MALLOC_", "CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_", "NCCL_", "GLOO_"),
+    *("DNNL_", "ONEDNN_", "TBB_", "MIOPEN_", "OPENCV_FOR_"),
     *("HIP_", "ROCR_", "HSA_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "TRITON_"),
     # Not all of TF_: Terraform takes its variables, many of them secret, from TF_VAR_.
     *("TF_CONFIG", "TF_CPP_", "TF_CUBLAS_", "TF_CUDNN_", "TF_DETERMINISTIC_", "TF_ENABLE_"),
-    *("TF_FORCE_", "TF_GPU_", "TF_NUM_", "TF_USE_", "TF_XLA_"),
+    *("TF_DISABLE_", "TF_FORCE_", "TF_GPU_", "TF_NUM_", "TF_USE_", "TF_XLA_"),
     *("OMPI_COMM_WORLD_", "OMPI_MCA_", "PMI_"),
 )
 """The same, by how the name begins."""

@@ -25,7 +25,7 @@ from meticulous.recorder.output.cstdio import flush_c_library
 from meticulous.recorder.output.forks import active, flush, structure, watch_forks
 from meticulous.recorder.output.mirror import Mirror
 from meticulous.recorder.output.pieces import Pieces
-from meticulous.recorder.output.room import is_nearly_full
+from meticulous.recorder.output.room import LOOK_SECONDS, Reserve
 from meticulous.recorder.output.text import make_text, set_line_buffering
 from meticulous.recorder.output.watch import THREAD_NAME
 
@@ -48,10 +48,10 @@ _GRACE_SECONDS = 1.0
 _UNSHOWN_BYTES = 1 << 20
 """What is written at most before it is shown, so that a slow reader holds the program up."""
 
-_LOOK_SECONDS = 0.25
-"""Time between two looks at the room on the disk."""
-
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
+
+_PARTS = {"stdout": 1, "stderr": 4}
+"""One over the part of the room held on the disk that a stream gets."""
 
 
 class DescriptorStream:
@@ -120,6 +120,8 @@ class DescriptorStream:
             # Numbers from 10 up stay clear of the small ones that shell scripts use by hand.
             self._saved = fcntl.fcntl(self.descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
             self._mirror = Mirror(self._file, self._saved)
+            self._reserve = Reserve(self._file, _PARTS[self.name])
+            self._reserve.begin()
             self._text = make_text(self._original, self)
             self._was_line_buffered = bool(getattr(self._original, "line_buffering", True))
             self._unbuffered = bool(getattr(self._original, "write_through", False))
@@ -145,6 +147,8 @@ class DescriptorStream:
         self._tell_trouble()
         if self.state == "failed" and self._gathering:
             self._gather(False)
+        if self.state == "failed":
+            return self._serve_children()
         if self.state != "capturing":
             return False
         flush(self._original)
@@ -164,10 +168,10 @@ class DescriptorStream:
         self._beside = self._find_beside()
         self._lagging = many and may_be_late and not self._gathering
         self._since_look += elapsed
-        if self._since_look >= _LOOK_SECONDS:
+        if self._since_look >= LOOK_SECONDS or (count > 0 and self._reserve.is_scarce):
             self._since_look = 0.0
             self._look_at_room()
-        return count > 0 or busy
+        return count > 0 or busy or self._reserve.is_scarce
 
     def _lock_while(self, may_wait: Callable[[], bool]) -> bool:
         """Take the lock, however long somebody is held up by a slow reader, while `may_wait`."""
@@ -398,7 +402,7 @@ class DescriptorStream:
         """Give up while there is room: children and C code do not look at what a write returns."""
         if self.state != "capturing" or not self._mirror.has_source:
             return
-        if not is_nearly_full(self._file):
+        if self._reserve.top_up() and not self._reserve.is_nearly_full:
             return
         if self._lock.acquire(timeout=1.0):
             try:
@@ -407,10 +411,27 @@ class DescriptorStream:
             finally:
                 self._lock.release()
 
+    def _serve_children(self) -> bool:
+        """Carry on what children that were started before the disk was full write to the file."""
+        if not self._mirror.has_source or not self._lock.acquire(timeout=1.0):
+            return False
+        try:
+            count = self._mirror.catch_up(lambda: False)
+            self._reserve.recycle(self._mirror.position)
+        finally:
+            self._lock.release()
+        return count > 0
+
+    @property
+    def is_in_haste(self) -> bool:
+        """Whether the next tick should come very soon, for children live on what is left."""
+        return self.state in ("capturing", "failed") and self._reserve.is_in_haste
+
     def _give_up(self, error: OSError) -> None:
         # The text stream stays in place: it still holds what comes after these bytes.
         self.state = "failed"
         self._lagging = False
+        self._reserve.keep(self._mirror.position)
         if self._mirror.has_target and self._is_ours:
             os.dup2(self._saved, self.descriptor, inheritable=True)
         # Told at the next tick: here somebody is in the middle of writing.
@@ -460,7 +481,7 @@ class DescriptorStream:
                 self._mirror.catch_up(may_wait)
             os.close(self._saved)
         if self._mirror.has_source:
-            os.close(self._file)
+            self._reserve.close()
 
     def before_fork(self) -> None:
         """Write what is gathered, which parent and child would both write otherwise."""

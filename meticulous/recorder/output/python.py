@@ -24,6 +24,7 @@ class PythonStream:
     """
 
     last_flush_fails = False
+    is_in_haste = False
 
     def __init__(self, name: str, path: str, failed: Callable[[str], None]) -> None:
         self.name = name

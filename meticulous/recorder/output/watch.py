@@ -18,6 +18,9 @@ SHORTEST_PAUSE = 0.05
 LONGEST_PAUSE = 0.25
 """Seconds between two looks while nothing happens."""
 
+HASTY_PAUSE = 0.004
+"""Seconds between two looks in haste."""
+
 
 class Watch:
     """Calls `tick` a few times a second and `beat` at every heartbeat, until stopped.
@@ -45,6 +48,8 @@ class Watch:
         self._bell = threading.Lock()
         self._bell.acquire()
         self._stopping = False
+        self.is_in_haste = False
+        """Whether the next look should come very soon."""
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
@@ -76,7 +81,9 @@ class Watch:
             with self._guard():
                 busy = self._tick(now - last_tick)
             last_tick = now
-            if busy:
+            if self.is_in_haste:
+                pause = HASTY_PAUSE
+            elif busy:
                 # In a program that computes all the time each system call of a tick costs us 5 ms.
                 pause = max(SHORTEST_PAUSE - (time.monotonic() - now), SHORTEST_PAUSE / 10)
             else:

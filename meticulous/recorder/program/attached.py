@@ -17,6 +17,7 @@ from meticulous.folder.plain import plain
 from meticulous.folder.writing import write_atomically
 from meticulous.recorder.place import USUAL
 from meticulous.recorder.provenance import loaded_files
+from meticulous.recorder.randomness.watch import Observation
 from meticulous.recorder.writer import RecordWriter
 
 TYPE_CHECKING = False
@@ -37,12 +38,31 @@ def tell(directory: str, **facts: Any) -> None:
 
     Args:
         directory: The experiment folder.
-        **facts: `args`, `default_args`, `description`, `tags`, `warnings`, `ending`.
+        **facts: `args`, `default_args`, `description`, `tags`, `warnings`, `ending`, `seed`,
+            `randomness`.
     """
     _told.update(facts, loaded=loaded_files())
     # Without a folder to write to there is nobody to tell.
     with contextlib.suppress(OSError):
         write_atomically(os.path.join(directory, layout.HANDED_OVER), encode_document(_told))
+
+
+_randomness: Observation | None = None
+
+
+def observe_randomness() -> Observation:
+    """Return what this process sees of random numbers, from the first call on."""
+    global _randomness
+    if _randomness is None:
+        _randomness = Observation(os.environ.get(layout.REPOSITORY_VARIABLE))
+    return _randomness
+
+
+def tell_randomness(directory: str) -> None:
+    """Hand over what is seen of random numbers so far."""
+    from meticulous.recorder.randomness import facts
+
+    tell(directory, **facts.metadata(observe_randomness()))
 
 
 def is_attached() -> bool:
@@ -73,17 +93,28 @@ class AttachedRecording:
         self.state = "running"
         self.repository: str | None = os.environ.get(layout.REPOSITORY_VARIABLE)
         self._owner = os.getpid()
+        self.randomness = observe_randomness()
         if ignored:
             self.writer.warn("ignored options", ignored)
         # The list itself, so that what is added later is told with the rest.
         tell(directory, ending=None, warnings=metadata.setdefault("warnings", []), **facts)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether this part of the program goes on, in the process that began it."""
+        return self.state == "running" and os.getpid() == self._owner
+
+    def write_randomness(self) -> None:
+        """Tell what is seen of random numbers now: a seed that was drawn stands nowhere else."""
+        tell_randomness(self.writer.paths.directory)
+
     def finish(self, ending: Ending) -> None:
         """Tell how this part of the program ended; the process's own end has the last word."""
-        if self.state != "running" or os.getpid() != self._owner:
+        if not self.is_running:
             return
         self.state = "finished"
         declared = {"status": ending.status, "reason": ending.reason}
+        self.write_randomness()
         tell(self.writer.paths.directory, ending=declared)
         self.writer.close()
 

@@ -38,6 +38,7 @@ class Command:
         words: The command line as given.
         executable: Absolute path of the program.
         takes_hook: Whether a Python interpreter carries it out that heeds PYTHONPATH.
+        is_isolated: Whether it is a Python interpreter that does not heed PYTHONPATH.
         main_file: The script, or the program's own file; None for `-m`, `-c` and standard input.
         arguments: The words after the program or script.
         missing_script: The script, as given, when it is certainly one and not there; else None.
@@ -56,10 +57,12 @@ class Command:
         path = _find(program[0])
         self.main_file: str | None = path
         self.arguments = program[1:]
+        self.is_isolated = False
         self.takes_hook = _is_interpreter(path) or _has_python_shebang(path)
         if _is_interpreter(path):
             python = _PythonWords(program[1:])
             self.main_file, self.arguments = python.script, python.arguments
+            self.is_isolated = python.is_isolated
             self.takes_hook = not python.is_isolated
             missing = python.script if python.script and not os.path.exists(python.script) else None
         elif _OTHER_INTERPRETERS.match(os.path.basename(path)):

@@ -13,6 +13,7 @@ import os
 import sys
 
 from meticulous.folder import layout
+from meticulous.recorder.files import opened
 from meticulous.recorder.program import attached, release
 
 TYPE_CHECKING = False
@@ -28,10 +29,13 @@ def start(directory: str) -> None:
 
     def report() -> None:
         if os.getpid() == owner:
-            attached.tell(directory)
+            attached.tell_randomness(directory)
+            opened.unwatch_all()
 
     atexit.register(report)
     release.listen()
+    opened.follow(directory)
+    attached.observe_randomness()
     _describe(directory)
     terminals = os.environ.pop(layout.TERMINALS_VARIABLE, "").split(",")
     for name in ("stdout", "stderr"):

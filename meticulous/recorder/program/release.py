@@ -4,6 +4,10 @@ The descriptors of the program are files of the record, and nobody but the progr
 So the recorder asks it with a signal, and a handler points the descriptor to where the recorder's
 own output goes. A write then fails just as it would have without us when nobody reads any more,
 and does not fail when only the disk of the record is full.
+
+What the program wrote before has to be shown before, so the handler waits until the recorder has
+carried it on. Both have the file open under one offset, which means nothing to a file that is only
+appended to: in it they leave each other word.
 """
 
 from __future__ import annotations
@@ -12,6 +16,9 @@ import contextlib
 import os
 import signal
 import sys
+import time
+
+from meticulous.folder.writing import file_behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +27,13 @@ if TYPE_CHECKING:
 _DESCRIPTORS = {9: 1, 10: 2}
 """Which of the real-time signals, counted from the first, asks for which descriptor."""
 
+_WAITS, _ANSWERED = (1 << 31) - 7, (1 << 31) - 5
+"""Offsets that say: the program waits, and: all that it wrote has been carried on."""
+
+_PAUSE_SECONDS = 0.001
+
 _recorder = 0
+_files: dict[int, tuple[int, int] | None] = {}
 
 
 def listen() -> None:
@@ -29,7 +42,8 @@ def listen() -> None:
     if not sys.platform.startswith("linux"):
         return
     _recorder = os.getppid()
-    for offset in _DESCRIPTORS:
+    for offset, descriptor in _DESCRIPTORS.items():
+        _files[descriptor] = file_behind(descriptor)
         number = signal.SIGRTMIN + offset
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _release)
@@ -47,6 +61,16 @@ def ask(pid: int, descriptor: int) -> bool:
     return True
 
 
+def waits(file: int) -> bool:
+    """Say whether the program waits for its last output in `file` to be carried on."""
+    return os.lseek(file, 0, os.SEEK_CUR) == _WAITS
+
+
+def answer(file: int) -> None:
+    """Tell the program that waits that all it wrote to `file` has been carried on."""
+    os.lseek(file, _ANSWERED, os.SEEK_SET)
+
+
 def _catches(pid: int, number: int) -> bool:
     try:
         with open(f"/proc/{pid}/status") as file:
@@ -58,6 +82,27 @@ def _catches(pid: int, number: int) -> bool:
 
 def _release(number: int, frame: FrameType | None) -> None:
     descriptor = _DESCRIPTORS[number - signal.SIGRTMIN]
+    if file_behind(descriptor) != _files[descriptor]:
+        return  # the program has pointed it elsewhere
+    try:
+        _wait_for_answer(descriptor)
+    finally:
+        # Another handler of the program may raise meanwhile.
+        _point_to_output(descriptor)
+
+
+def _wait_for_answer(descriptor: int) -> None:
+    while os.getppid() == _recorder:
+        offset = os.lseek(descriptor, 0, os.SEEK_CUR)
+        if offset == _ANSWERED:
+            return
+        # Children and threads that write meanwhile wipe the word out.
+        if offset != _WAITS:
+            os.lseek(descriptor, _WAITS, os.SEEK_SET)
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _point_to_output(descriptor: int) -> None:
     output = _open_output_of_recorder(descriptor)
     os.dup2(output, descriptor)
     os.close(output)

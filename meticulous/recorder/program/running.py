@@ -11,7 +11,6 @@ import sys
 from meticulous.errors import MeticulousError, ProgramNotFoundError
 from meticulous.folder import allocation, layout, liveness, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
-from meticulous.folder.writing import open_to_append
 from meticulous.recorder import opening, provenance, spelling
 from meticulous.recorder.arguments.words import parse_words
 from meticulous.recorder.attempt import Attempt
@@ -22,14 +21,14 @@ from meticulous.recorder.ending.outcome import (
     by_signal,
     signal_number,
 )
+from meticulous.recorder.files import sealing
 from meticulous.recorder.output.forks import fork_lock
-from meticulous.recorder.output.mirror import Mirror
-from meticulous.recorder.output.room import is_nearly_full
 from meticulous.recorder.output.watch import Watch
-from meticulous.recorder.program import release
+from meticulous.recorder.program.arrival import SIGNAL_NAME, Arrival
 from meticulous.recorder.program.attached import introduce_recorder
 from meticulous.recorder.program.command import Command
 from meticulous.recorder.program.startable import check_startable
+from meticulous.recorder.program.streams import ProgramStreams
 from meticulous.recorder.writer import say
 
 TYPE_CHECKING = False
@@ -58,11 +57,8 @@ class RecordedProgram:
         self.record = record
         self.writer = record.writer
         self.pid = -1
-        self._files: list[int] = []
-        self._mirrors: list[Mirror] = []
         self._handed_over: dict[str, Any] = {}
         self._saw_interrupt = False
-        self._has_released = False
         self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
 
     def start(self) -> None:
@@ -78,7 +74,9 @@ class RecordedProgram:
         try:
             # Of a recorder that was killed; the program would be taken for the one of then.
             self._remove_messages()
-            self._open_streams()
+            self._streams = ProgramStreams(self.writer)
+            self._arrival = Arrival(directory)
+            self._begin_to_see_files()
             self._memory = OutOfMemoryCounter()
             self._spawn()
             self._write_running()
@@ -93,15 +91,28 @@ class RecordedProgram:
             self._collector = start_collecting(directory, self.writer.gate)
         self._watch.start()
 
+    def _begin_to_see_files(self) -> None:
+        from meticulous.recorder.files import declaring, standard_input, tracker
+
+        directory = self.writer.paths.directory
+        tracker.create(directory)
+        standard_input.note_standard_input(directory)
+        if not self.command.takes_hook and not self.command.is_isolated:
+            # The script that an interpreter carries out is code.
+            script = self.command.main_file
+            words = [w for w in self.command.arguments if os.path.abspath(w) != script]
+            declaring.note_arguments(directory, words)
+
     def wait(self) -> Ending:
         """Pass signals on until the program ends, write the end of the record and return it."""
         ending = self._wait_for_end()
         # However slow the reader: the program has waited for him too.
         self._watch.stop()
-        self._tick(0.0)
+        self._take_in()
+        self._arrival.close()
+        # First, for it makes room for the end of the record.
+        self._streams.close()
         self._write_end(ending)
-        for file in self._files:
-            os.close(file)
         self._describe_surroundings()
         return ending
 
@@ -114,13 +125,6 @@ class RecordedProgram:
         if self._collector is not None and self._collector.must_wait:
             self._collector.finished(10.0)
 
-    def _open_streams(self) -> None:
-        targets = [descriptor if _is_open(descriptor) else None for descriptor in (1, 2)]
-        for target, name in zip(targets, (layout.STDOUT, layout.STDERR), strict=True):
-            file = open_to_append(self.writer.paths.path(name))
-            self._files.append(file)
-            self._mirrors.append(Mirror(file, target))
-
     def _spawn(self) -> None:
         # The program starts with the signals as we found them. Python ignores two that others do
         # not, and ignored signals would be inherited.
@@ -128,7 +132,7 @@ class RecordedProgram:
         # Ignored, as some daemons leave it to us, the end of a child would tell nothing.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         default = [signal.SIGPIPE, signal.SIGXFSZ]
-        actions = [(os.POSIX_SPAWN_DUP2, file, n) for n, file in enumerate(self._files, 1)]
+        actions = [(os.POSIX_SPAWN_DUP2, file, n) for n, file in enumerate(self._streams.files, 1)]
         try:
             self.pid = os.posix_spawn(
                 self.command.executable,
@@ -141,6 +145,7 @@ class RecordedProgram:
         except OSError as error:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             raise _cannot_execute(self.command, error) from error
+        self._streams.begin(self.pid)
 
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
@@ -148,15 +153,15 @@ class RecordedProgram:
         environment[layout.RUN_VARIABLE] = self.writer.paths.directory
         environment[layout.RECORDER_VARIABLE] = introduce_recorder()
         environment[layout.REPOSITORY_VARIABLE] = self.record.code.directory
-        if not self.command.takes_hook:
+        if self.command.is_isolated:
             return environment
+        # The Python programs that another one starts tell which files they open.
         hook = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_start")
         before = environment.get("PYTHONPATH")
-        if before is not None:
-            environment[layout.PYTHONPATH_VARIABLE] = before
-        environment["PYTHONPATH"] = os.pathsep.join([hook, before] if before else [hook])
-        terminals = [name for n, name in ((1, "stdout"), (2, "stderr")) if os.isatty(n)]
-        environment[layout.TERMINALS_VARIABLE] = ",".join(terminals)
+        environment["PYTHONPATH"] = hook if before is None else hook + os.pathsep + before
+        if self.command.takes_hook:
+            terminals = [name for n, name in ((1, "stdout"), (2, "stderr")) if os.isatty(n)]
+            environment[layout.TERMINALS_VARIABLE] = ",".join(terminals)
         return environment
 
     def _write_running(self) -> None:
@@ -175,8 +180,11 @@ class RecordedProgram:
             number, from_terminal = _next_signal(waited_for)
             if number == signal.SIGINT:
                 self._saw_interrupt = True
+            if number == signal.SIGIO:
+                self._arrival.come()
+                self._watch.wake()
             # A terminal has sent the signal to the program as well.
-            if number != signal.SIGCHLD and not from_terminal:
+            elif number != signal.SIGCHLD and not from_terminal:
                 os.kill(self.pid, number)
 
     def _ending(self, wait_status: int) -> Ending:
@@ -204,8 +212,11 @@ class RecordedProgram:
         files = self._handed_over.get("loaded", [])
         provenance.note_loaded_code(writer, self.record, files, self._attempt.started)
         self._attempt.end(ending)
+        repository = self.record.code.directory
+        sealing.write_files(writer, repository, files, _may_go_on, ending.signal is not None)
         with writer.tolerating("the final metadata"):
             writer.write_metadata()
+        sealing.write_sums(writer, writer.status_content(ending.status, ending.reason))
         with writer.tolerating("the final STATUS"):
             writer.write_status(ending.status, ending.reason)
         self._remove_messages()
@@ -216,37 +227,12 @@ class RecordedProgram:
                 os.unlink(self.writer.paths.path(name))
 
     def _tick(self, elapsed: float) -> bool:
-        del elapsed
         self._take_in()
-        busy = [mirror.catch_up() > 0 for mirror in self._mirrors]
-        for mirror in self._mirrors:
-            self._report(mirror)
-        self._look_at_room()
-        return any(busy)
-
-    def _look_at_room(self) -> None:
-        if self._has_released or not is_nearly_full(self._files[0]):
-            return
-        self._has_released = True
-        asked = [release.ask(self.pid, descriptor) for descriptor in (1, 2)]
-        if all(asked):
-            for mirror in self._mirrors:
-                mirror.catch_up()
-            message = "the output is recorded no further, for the disk is nearly full"
-            self.writer.warn("the output", f"{message} ({self.writer.paths.directory})")
-
-    def _report(self, mirror: Mirror) -> None:
-        if mirror.was_truncated:
-            self.writer.warn(
-                "a truncated stream",
-                "the program emptied its own output file, as `> /dev/stdout` does; "
-                "what the file held before is lost",
-            )
-        if isinstance(mirror.failure, BrokenPipeError) and mirror.target is not None:
-            # Who wrote to the closed pipe would have got this signal.
-            mirror.target = None
-            if not release.ask(self.pid, self._mirrors.index(mirror) + 1):
-                os.kill(self.pid, signal.SIGPIPE)
+        if self._streams.is_room_scarce:
+            self._arrival.ask()
+        is_any = self._streams.tick(elapsed)
+        self._watch.is_in_haste = self._streams.is_in_haste
+        return is_any or self._arrival.has_come
 
     def _take_in(self) -> None:
         """Take in what the program hands over about itself."""
@@ -262,7 +248,7 @@ class RecordedProgram:
             return
         news = {**self._handed_over, **handed_over}
         previous, self._handed_over = self._handed_over, news
-        keys = ("args", "default_args", "description", "tags", "python")
+        keys = ("args", "default_args", "description", "tags", "python", "seed", "randomness")
         if any(news.get(key) != previous.get(key) for key in keys):
             self._apply(news)
 
@@ -270,6 +256,7 @@ class RecordedProgram:
         writer = self.writer
         if news.get("python"):
             writer.metadata["python"] = news["python"]
+        writer.metadata.update({k: news[k] for k in ("seed", "randomness") if k in news})
         if news.get("description"):
             writer.metadata["description"] = news["description"]
         tags = [*writer.metadata["tags"], *news.get("tags", [])]
@@ -302,6 +289,7 @@ def run_program(words: Sequence[str], **settings: Any) -> Ending:
         original_command=sys.orig_argv,
         main_script=command.main_file,
         resume_by="command",
+        ordinal=0,
         spell=spelling.before_command(command.words),
         **settings,
     )
@@ -353,8 +341,14 @@ def _cannot_execute(command: Command, error: OSError) -> ProgramNotFoundError:
 
 
 def _waited_for() -> list[signal.Signals]:
-    names = (*_PASSED_ON, "SIGCHLD")
+    names = (*_PASSED_ON, SIGNAL_NAME, "SIGCHLD")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _may_go_on() -> bool:
+    """Say whether nobody has sent a signal that is passed on, now that the program is gone."""
+    passed_on = {getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)}
+    return not passed_on & signal.sigpending()
 
 
 def _next_signal(waited_for: list[signal.Signals]) -> tuple[int, bool]:
@@ -364,11 +358,3 @@ def _next_signal(waited_for: list[signal.Signals]) -> tuple[int, bool]:
         return information.si_signo, information.si_code == _SENT_BY_KERNEL
     number = signal.sigwait(waited_for)
     return number, number in (signal.SIGINT, signal.SIGQUIT)
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True

@@ -1,0 +1,1 @@
+"""Which files a recorded program reads and writes, and the digests of them and of the record."""

@@ -1,0 +1,1 @@
+"""Random numbers: seeding the generators of a program, and seeing which nobody seeded."""

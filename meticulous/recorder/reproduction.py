@@ -1,0 +1,101 @@
+"""What `meticulous reproduce` tells its program: which experiment goes into which folder."""
+
+from __future__ import annotations
+
+import os
+
+from meticulous.folder import layout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+
+class Order:
+    """What is wanted of the experiments of a program.
+
+    Attributes:
+        directory: The folder for the one that is to be reproduced; claimed, and empty.
+        ordinal: Which of its process it is, from 1; 0 for the one of `meticulous run` itself.
+        words: The command line of that process, without the interpreter.
+        elsewhere: The experiments directory for all others.
+        roots: The folder of the code then, and that of now, for each place it may be looked for.
+        facts: What the metadata are to say: `reproduces`, `reproduces-uid`.
+        description: That of the original, for an experiment without one.
+        tags: Those of the original.
+        seeds: Those that `seed_everything` gave or drew then, in their order.
+    """
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.directory = str(content["directory"])
+        self.ordinal = int(content.get("ordinal", 1))
+        self.words = content.get("words")
+        self.elsewhere = str(content["elsewhere"])
+        self.roots = [(str(old), str(new)) for old, new in content.get("roots", ())]
+        keys = ("reproduces", "reproduces-uid")
+        self.facts: dict[str, Any] = {key: content[key] for key in keys if key in content}
+        self.description = str(content.get("description") or "")
+        self.tags = [str(tag) for tag in content.get("tags") or ()]
+        self.seeds = [int(seed) for seed in content.get("seeds") or ()]
+
+    def mapped(self, path: str) -> str:
+        """Return where a path in the old code lies in the present one; others stay as they are."""
+        for old, new in self.roots:
+            if path == old or path.startswith(old.rstrip(os.sep) + os.sep):
+                return os.path.normpath(os.path.join(new, os.path.relpath(path, old)))
+        return path
+
+    def old_files(self, files: Iterable[str]) -> list[str]:
+        """Return which of the files lie in the old code, installed libraries left out."""
+        return sorted(
+            {
+                file
+                for file in files
+                if os.path.isabs(file)
+                and self.mapped(file) != file
+                and "/site-packages/" not in file
+                and "/lib/python" not in file
+            }
+        )
+
+    def take(self, ordinal: int, words: Sequence[str]) -> bool:
+        """Say whether an experiment is the one that is to be reproduced; only once, of all.
+
+        A program may start others that record as well; these have another command line.
+        """
+        if ordinal != self.ordinal:
+            return False
+        if ordinal and self.words is not None and list(words)[1:] != self.words:
+            return False
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            os.close(os.open(f"{self.elsewhere}.taken", flags, 0o600))
+        except OSError:
+            return False
+        return True
+
+
+def find_order() -> Order | None:
+    """Return what this process was told; None where it is no reproduction."""
+    text = os.environ.get(layout.REPRODUCTION_VARIABLE)
+    if not text:
+        return None
+    import json
+
+    try:
+        return Order(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+_counted = (-1, 0)
+
+
+def next_ordinal() -> int:
+    """Return the number of the experiment that begins: 1 for the first one of this process."""
+    global _counted
+    pid = os.getpid()
+    count = _counted[1] + 1 if _counted[0] == pid else 1
+    _counted = (pid, count)
+    return count

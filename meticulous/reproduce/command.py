@@ -1,0 +1,207 @@
+"""The recorded command line, as it is to be started again in a private worktree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meticulous.errors import CannotReproduceError
+from meticulous.reader.record import Record, as_text
+from meticulous.recorder.program.command import Command
+
+REDACTED = "<redacted>"
+
+_INTERPRETER = re.compile(r"(python|pypy)[0-9.]*t?$")
+_OPTION = re.compile(r"--?([A-Za-z][\w.-]*)")
+_NOTEBOOKS = ("ipykernel_launcher", "ipykernel", "colab_kernel_launcher")
+_SHELLS = ("ipython", "bpython", "ptpython", "idle", "jupyter", "jupyter-lab", "jupyter-notebook")
+_OURS = ("meticulous", "meticulous.exe")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCommand:
+    """How a recorded program was started.
+
+    Attributes:
+        words: The command line; the first word is the interpreter or program.
+        through_run: Whether `meticulous run` recorded it, and is to do so again.
+        is_python: Whether the first word is the Python that ran the experiment itself.
+        ordinal: Which experiment of its process it is; 0 for one of `meticulous run`.
+    """
+
+    words: tuple[str, ...]
+    through_run: bool
+    is_python: bool
+    ordinal: int
+
+
+def recorded_command(record: Record) -> RecordedCommand:
+    """Return how the program of a record was started.
+
+    Raises:
+        CannotReproduceError: The record does not tell, or it was a notebook, an interactive
+            session, or a process that only its parent can start.
+    """
+    command, original = (_words(record, key) for key in ("command", "original-command"))
+    ordinal = record.metadata.get("ordinal")
+    ordinal = ordinal if isinstance(ordinal, int) and not isinstance(ordinal, bool) else None
+    if not command and not original:
+        raise CannotReproduceError("The record does not say by which command it was started.")
+    if ordinal == 0 or (ordinal is None and _is_by_run(command, original)):
+        return RecordedCommand(tuple(command), True, False, 0)
+    if not original:
+        # The original recorder kept only what the program saw of its command line.
+        original = ["python", *command]
+    _refuse_sessions(original, command)
+    return RecordedCommand(tuple(original), False, True, ordinal or 1)
+
+
+def with_secrets(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """Return the words with what was left out of the record put in again.
+
+    Args:
+        words: The command line; values that looked secret are "<redacted>" in it.
+        values: The values by the names of their options, as in `token` for `--token`.
+
+    Raises:
+        CannotReproduceError: A value is missing; says how to give it.
+    """
+    known = {_plain(name): value for name, value in values.items()}
+    filled: list[str] = []
+    missing: list[str] = []
+    for number, word in enumerate(words):
+        if REDACTED not in word:
+            filled.append(word)
+            continue
+        before, equals, _ = word.partition("=")
+        option = before if equals else (words[number - 1] if number else "")
+        match = _OPTION.fullmatch(option)
+        name = match[1] if match else str(number)
+        value = known.get(_plain(name))
+        if value is None:
+            missing.append(name)
+            continue
+        filled.append(f"{before}={value}" if equals else value)
+    if missing:
+        ways = " ".join(f"--set {name}=VALUE" for name in missing)
+        raise CannotReproduceError(
+            f"The command held what looked like a secret and was not recorded "
+            f"({', '.join(missing)}). Give it again: {ways}"
+        )
+    return filled
+
+
+def with_interpreter(
+    words: Sequence[str], python: str, bin_directories: Sequence[str]
+) -> list[str]:
+    """Return the words with the interpreter of now in the place of that of then.
+
+    Args:
+        words: The command line.
+        python: The interpreter to use.
+        bin_directories: Where the programs of its environment are.
+    """
+    if not words:
+        return []
+    first, *rest = words
+    if is_interpreter(first):
+        return [python, *(_installed(word, bin_directories) for word in rest[:1]), *rest[1:]]
+    return [_installed(first, bin_directories), *rest]
+
+
+def find_script(words: Sequence[str]) -> str | None:
+    """Return the script that a Python command line names, as it is given; None for other forms."""
+    rest = list(words[1:])
+    while rest:
+        word = rest.pop(0)
+        if word in ("-c", "-m", "-"):
+            return None
+        if word in ("-W", "-X", "--check-hash-based-pycs"):
+            rest = rest[1:]
+        elif re.match(r"-[A-Za-z]*[cm]", word) and not word.startswith("--"):
+            return None
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def is_interpreter(word: str) -> bool:
+    """Say whether a word names a Python interpreter."""
+    return _INTERPRETER.fullmatch(os.path.basename(word)) is not None
+
+
+def takes_hook(words: Sequence[str]) -> bool:
+    """Say whether a Python interpreter carries the words out that heeds PYTHONPATH."""
+    return Command(words).takes_hook
+
+
+def _words(record: Record, key: str) -> list[str]:
+    words = record.metadata.get(key)
+    return [as_text(word) for word in words] if isinstance(words, list) else []
+
+
+def _is_by_run(command: Sequence[str], original: Sequence[str]) -> bool:
+    """Say whether the command line is one of `meticulous run`, and the command what it was told."""
+    count = len(original) - len(command)
+    if count < 2 or not command or list(original[count:]) != list(command):
+        return False
+    ours = original[:count]
+    if "run" not in ours:
+        return False
+    before = ours[: ours.index("run")]
+    return any(os.path.basename(word) in _OURS for word in before) or any(
+        word.endswith(os.path.join("meticulous", "__main__.py")) for word in before
+    )
+
+
+def _refuse_sessions(words: Sequence[str], command: Sequence[str]) -> None:
+    names = [os.path.basename(word) for word in words[1:4]]
+    for name in names:
+        if name in _NOTEBOOKS:
+            raise CannotReproduceError(
+                "It was recorded in a notebook, whose cells no command line runs again. Move the "
+                "code into a script, or run the notebook as a program (jupyter nbconvert "
+                "--execute) under `meticulous run`."
+            )
+        if name in _SHELLS:
+            raise CannotReproduceError(
+                "It was recorded in an interactive session, whose input is not in the record. "
+                "Move the code into a script."
+            )
+    if "--multiprocessing-fork" in words or any("spawn_main(" in word for word in words):
+        raise CannotReproduceError(
+            "It was recorded by a process that only its parent can start (multiprocessing). Make "
+            "the experiment in the main process, or reproduce that one."
+        )
+    if words and is_interpreter(words[0]) and "-c" not in words and "-m" not in words:
+        script = find_script(words)
+        if script is None and not any(re.match(r"-[A-Za-z]*[cm]", word) for word in words[1:]):
+            raise CannotReproduceError(
+                "Its program came from standard input or was typed in, so it is not in the "
+                "record. Keep it in a file of the repository."
+            )
+    del command
+
+
+def _installed(word: str, bin_directories: Sequence[str]) -> str:
+    """Return the program of the same name in the present environment, where there is one."""
+    if not os.path.isabs(word) or os.path.basename(os.path.dirname(word)) != "bin":
+        return word
+    for directory in bin_directories:
+        found = shutil.which(os.path.basename(word), path=directory)
+        if found is not None:
+            return found
+    return word
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("-", "_").lower()
+
+
+def argument_words(record: Record) -> list[Any]:
+    """Return the words of the command that are neither options nor the program."""
+    return [word for word in _words(record, "command")[1:] if not word.startswith("-")]

@@ -1,0 +1,42 @@
+"""JSON documents, compared value by value."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from meticulous.reproduce.comparison.formats.choosing import NotComparableError
+from meticulous.reproduce.comparison.places import Places
+from meticulous.reproduce.comparison.tally import Tallies
+from meticulous.reproduce.comparison.text import encoding_of
+from meticulous.reproduce.comparison.values import compare_values
+
+
+def compare(recorded: str, reproduced: str, tallies: Tallies, places: Places) -> None:
+    """Compare two JSON documents; also what Python writes beside the standard, such as NaN."""
+    compare_values(_read(recorded, "recorded"), _read(reproduced, "reproduced"), tallies, places)
+
+
+def _read(path: str, whose: str) -> Any:
+    with open(path, encoding=encoding_of(path)) as file:
+        try:
+            return parse(file.read())
+        except (ValueError, RecursionError) as error:
+            raise NotComparableError(f"the {whose} file is not readable JSON: {error}") from None
+
+
+def parse(text: str) -> Any:
+    """Return the value of a JSON text; integers of whatever length are exact.
+
+    Raises:
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # longer than Python converts
+        return digits

@@ -1,0 +1,267 @@
+"""Compare all that two runs left, and say in one sentence what follows."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meticulous.folder import layout
+from meticulous.reader.record import Record, read_record
+from meticulous.reader.wording import count_text, short_value, visible
+from meticulous.reproduce.comparison.ending import compare_endings, ending_text
+from meticulous.reproduce.comparison.files import BUDGET, compare_outputs
+from meticulous.reproduce.comparison.metrics import compare_metrics
+from meticulous.reproduce.comparison.places import Place, Places
+from meticulous.reproduce.comparison.suggesting import suggest_tolerances, tolerance_for
+from meticulous.reproduce.comparison.tally import distance, percent
+from meticulous.reproduce.comparison.text import compare_streams
+from meticulous.reproduce.comparison.tolerance import Specification, Tolerances
+from meticulous.reproduce.comparison.values import compare_summaries, is_number
+from meticulous.reproduce.verdict import (
+    AGREES,
+    CANNOT,
+    DIFFERS,
+    FAILED,
+    OUTSIDE,
+    SAME,
+    UNKNOWN,
+    WITHIN,
+    Finding,
+    verdict_of,
+)
+
+_NOUNS = {
+    "summary": ("value of the summary", "values of the summary"),
+    "metrics": ("series", "series"),
+    "outputs": ("output", "outputs"),
+    "text": ("text", "texts"),
+}
+_PARTS = ("status", "summary", "metrics", "outputs", "text")
+_RANKS = {OUTSIDE: 0, UNKNOWN: 1, WITHIN: 2, SAME: 4}
+_INFORMATIVE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of comparing a recorded run with its reproduction.
+
+    Attributes:
+        findings: Each result on both sides, the important first.
+        verdict: One of the words of `meticulous.reproduce.verdict`.
+        reason: One sentence: why this verdict.
+        suggestions: Tolerances that, added to those given, would make the results agree; empty
+            where they do, and where none would.
+    """
+
+    findings: list[Finding]
+    verdict: str
+    reason: str
+    suggestions: tuple[Specification, ...] = ()
+
+    @property
+    def remarks(self) -> list[str]:
+        """What else a reader should know, one sentence each."""
+        silent = [one for one in self.findings if not one.decides and one.outcome == OUTSIDE]
+        remarks = [f"{self.options} would make the results agree."] if self.suggestions else []
+        if silent:
+            remarks.append(f"What differs and was given no weight: {_named(silent)}.")
+        return remarks
+
+    @property
+    def options(self) -> str:
+        """The suggestions as options of the command line, quoted for a shell; "" for none."""
+        return " ".join(f"--tolerance {shlex.quote(str(one))}" for one in self.suggestions)
+
+
+def compare_results(
+    recorded: Path,
+    reproduced: Path,
+    tolerances: Tolerances | None = None,
+    *,
+    recorded_root: Path | None = None,
+    reproduced_root: Path | None = None,
+    budget: int = BUDGET,
+) -> Comparison:
+    """Compare two runs by their folders: ending, summary, metrics, outputs, and what they printed.
+
+    Nothing is raised for what is broken or missing in a folder; it becomes a finding. Where no
+    tolerance is given, only what is identical is the same. Results that measure time, speed or
+    memory by their names, and what was printed, are only informative; the print decides where
+    nothing else can.
+
+    Args:
+        recorded: The folder of the recorded run.
+        reproduced: The folder of its reproduction.
+        tolerances: How far numbers may be off; not at all by default.
+        recorded_root: The root of the checkout in which the recorded program ran; None when it
+            is not known. Paths into it are equal to paths into the other.
+        reproduced_root: The same of the reproduction.
+        budget: Bytes of outputs that are read at most.
+    """
+    tolerances = tolerances or Tolerances()
+    records = read_record(recorded), read_record(reproduced)
+    folders = str(records[0].directory), str(records[1].directory)
+    places = Places(
+        Place(records[0].directory, recorded_root), Place(records[1].directory, reproduced_root)
+    )
+    endings = compare_endings(*records)
+    results = [
+        *_summaries(*records, tolerances, places),
+        *compare_metrics(*folders, tolerances, places),
+        *compare_outputs(*folders, tolerances, places, budget),
+    ]
+    needs_text = not any(_tells(finding) for finding in results)
+    results += compare_streams(*folders, tolerances, places, needs_text)
+    findings = sorted([*endings, *results], key=_importance)
+    if any(finding.outcome == OUTSIDE for finding in endings):
+        return Comparison(findings, FAILED, _failure(*records))
+    if not any(_tells(finding) for finding in results):
+        return Comparison(findings, CANNOT, _nothing(records[1], findings))
+    verdict = verdict_of(findings)
+    suggestions = suggest_tolerances(findings, tolerances)
+    reason = _reason(verdict, findings, Comparison([], "", "", suggestions).options)
+    if endings[0].recorded != "SUCCESS":
+        reason = f"{reason[:-1]}; both ended with {ending_text(records[0])}."
+    return Comparison(findings, verdict, reason, suggestions)
+
+
+def _summaries(
+    recorded: Record, reproduced: Record, tolerances: Tolerances, places: Places
+) -> list[Finding]:
+    broken = [
+        problem
+        for record in (recorded, reproduced)
+        for problem in record.problems
+        if problem.startswith(layout.SUMMARY)
+    ]
+    if broken:
+        return [Finding("summary", layout.SUMMARY, UNKNOWN, remark="; ".join(broken))]
+    if not (recorded.summary or reproduced.summary):
+        return []
+    return compare_summaries(recorded.summary, reproduced.summary, tolerances, places)
+
+
+def _tells(finding: Finding) -> bool:
+    """Say whether a finding is evidence: it decides, and something was compared."""
+    return finding.decides and finding.outcome != UNKNOWN
+
+
+def _importance(finding: Finding) -> tuple[float, int, float, str]:
+    rank: float = _RANKS[finding.outcome]
+    if not finding.decides and finding.outcome != SAME:
+        rank = _INFORMATIVE + rank / 10
+    elif not finding.decides:
+        rank += 1
+    # Where no number says how far off it is, it is far off.
+    size = math.inf if finding.relative is None else finding.relative
+    return rank, _PARTS.index(finding.part), -size, finding.name
+
+
+def _failure(recorded: Record, reproduced: Record) -> str:
+    then, now = ending_text(recorded), ending_text(reproduced)
+    return f"It ended with {now}, and the recorded run with {then}."
+
+
+def _nothing(reproduced: Record, findings: Sequence[Finding]) -> str:
+    unknown = [finding for finding in findings if finding.outcome == UNKNOWN]
+    ending = f"It ended with {ending_text(reproduced)} as the recorded run did"
+    if unknown:
+        return f"{ending}, but no result could be compared: {_named(unknown)}."
+    return (
+        f"{ending}, but neither left a result that could be compared: no summary, metrics or "
+        "files, and nothing on stdout."
+    )
+
+
+def _reason(verdict: str, findings: Sequence[Finding], options: str) -> str:
+    deciding = [one for one in findings if one.decides and one.part != "status"]
+    of = {
+        outcome: [one for one in deciding if one.outcome == outcome]
+        for outcome in (SAME, WITHIN, OUTSIDE, UNKNOWN)
+    }
+    total = len(deciding)
+    if verdict == DIFFERS:
+        text = _difference(of[OUTSIDE], total)
+        if options:
+            text += f"; {options} would accept it"
+        elif hopeless := [one for one in of[OUTSIDE] if tolerance_for(one) is None]:
+            text += f"; no tolerance would accept {_named(hopeless)}"
+    elif verdict == AGREES:
+        text = _agreement(of[SAME], of[WITHIN], total)
+    else:
+        text = f"{_subject(deciding)} identical"
+    if of[UNKNOWN]:
+        text += f"; {len(of[UNKNOWN])} could not be compared: {_named(of[UNKNOWN])}"
+    if {one.part for one in deciding} == {"text"}:
+        text += "; it is what was printed, for there is no summary, and no metrics or files decide"
+    return f"{text}."
+
+
+def _difference(outside: Sequence[Finding], total: int) -> str:
+    sized = [one for one in outside if math.isfinite(_shown_relative(one))]
+    worst = max(sized, key=_shown_relative) if sized else outside[0]
+    pair = _pair(worst)
+    if total == 1:
+        return f"The only result differs: {_label(worst)}{pair}"
+    verb = "differs" if len(outside) == 1 else "differ"
+    most = "it is" if len(outside) == 1 else "the largest is" if sized else "the first is"
+    return f"{len(outside)} of {count_text(total, 'result')} {verb}; {most} {_label(worst)}{pair}"
+
+
+def _pair(finding: Finding) -> str:
+    """Return the two values of a result for a sentence; what is said instead where none are."""
+    if finding.recorded is None or finding.reproduced is None:
+        return f" ({finding.remark})" if finding.remark else ""
+    then, now = (short_value(value, 60) for value in (finding.recorded, finding.reproduced))
+    text = f": {now} instead of {then}"
+    relative = _shown_relative(finding)
+    shown = percent(relative) if math.isfinite(relative) else ""
+    return f"{text} ({shown})" if shown else text
+
+
+def _shown_relative(finding: Finding) -> float:
+    """Return the relative difference of the two values that are shown; infinite for none."""
+    if not (is_number(finding.recorded) and is_number(finding.reproduced)):
+        return math.inf
+    relative = distance(finding.recorded, finding.reproduced)[1]
+    return math.inf if math.isnan(relative) else relative
+
+
+def _agreement(same: Sequence[Finding], within: Sequence[Finding], total: int) -> str:
+    known = f"{len(same)} of {count_text(total, 'result')} are identical"
+    if not within:
+        return known
+    if not same:
+        known = f"None of {count_text(total, 'result')} is identical"
+    numbers = [one for one in within if one.absolute]
+    numbers.sort(key=_shown_relative, reverse=True)
+    rest = f"{len(within)} {'agrees' if len(within) == 1 else 'agree'}"
+    if not numbers:
+        return f"{known}, {rest}: {_label(within[0])} ({within[0].remark})"
+    largest = f"{_label(numbers[0])}{_pair(numbers[0])}"
+    return f"{known}, {rest} within the tolerance; the largest difference is in {largest}"
+
+
+def _subject(deciding: Sequence[Finding]) -> str:
+    counts = []
+    for part, (singular, plural) in _NOUNS.items():
+        count = sum(one.part == part for one in deciding)
+        if count:
+            counts.append(f"{count:,} {singular if count == 1 else plural}")
+    verb = "is" if len(deciding) == 1 else "are"
+    return f"{' and '.join(filter(None, (', '.join(counts[:-1]), counts[-1])))} {verb}"
+
+
+def _named(findings: Sequence[Finding]) -> str:
+    shown = ", ".join(_label(one) for one in findings[:3])
+    more = len(findings) - 3
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _label(finding: Finding) -> str:
+    if finding.part in ("outputs", "text") or finding.name in (layout.SUMMARY, layout.METRICS):
+        return visible(finding.name)
+    return visible(f"{finding.part}.{finding.name}")

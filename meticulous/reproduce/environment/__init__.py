@@ -1,0 +1,1 @@
+"""The surroundings of a reproduction: how they drifted, and the interpreter it runs in."""

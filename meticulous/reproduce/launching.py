@@ -1,0 +1,263 @@
+"""Makes ready what is to be started: words, working directory and variables of a rerun."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meticulous.errors import CannotReproduceError
+from meticulous.folder import layout
+from meticulous.git.checkout import Checkout
+from meticulous.reader.record import Record, as_text
+from meticulous.reproduce.command import (
+    RecordedCommand,
+    find_script,
+    is_interpreter,
+    with_interpreter,
+    with_secrets,
+)
+from meticulous.reproduce.environment.interpreter import Interpreter
+from meticulous.reproduce.environment.places import recorded_root
+from meticulous.reproduce.paths import PathMap, below, spellings
+from meticulous.reproduce.running import Launch
+from meticulous.reproduce.workplace import Workplace
+
+_OURS = (
+    layout.EXPERIMENT_VARIABLE,
+    layout.RUN_VARIABLE,
+    layout.RECORDER_VARIABLE,
+    layout.REPOSITORY_VARIABLE,
+    layout.TERMINALS_VARIABLE,
+    layout.REPRODUCTION_VARIABLE,
+)
+"""Variables of a recording that this process may itself be part of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A rerun that can be started.
+
+    Attributes:
+        launch: What to start.
+        remarks: What is not as it was then, one sentence each.
+        roots: The folders of the code then, in all spellings.
+    """
+
+    launch: Launch
+    remarks: tuple[str, ...]
+    roots: tuple[str, ...]
+
+
+def prepare(
+    record: Record,
+    command: RecordedCommand,
+    checkout: Checkout,
+    interpreter: Interpreter,
+    environment: Mapping[str, Any],
+    folder: str,
+    work: Workplace,
+    *,
+    variables: Mapping[str, str | None],
+    values: Mapping[str, str],
+) -> Prepared:
+    """Return the rerun of a record.
+
+    Args:
+        record: The record.
+        command: How it was started.
+        checkout: Its code.
+        interpreter: What it runs in.
+        environment: The content of its environment.json; empty when it has none.
+        folder: The folder to record in, which exists and is empty.
+        work: Holds what is passing.
+        variables: Environment variables to set besides; None for one that must not be set.
+        values: What was left out of the recorded command as a secret, by the name of the option.
+
+    Raises:
+        CannotReproduceError: It cannot be started; says why.
+    """
+    remarks: list[str] = []
+    roots = spellings(recorded_root(environment, record.metadata), checkout.original_root)
+    then = _directory_then(record, roots)
+    directory = _directory_now(record, command, checkout, remarks)
+    mapping = PathMap(
+        folders=spellings(str(record.directory), *_folder_then(record, roots)),
+        new_folder=folder,
+        roots=roots,
+        new_root=checkout.root,
+        working_directory=then,
+    )
+    words = [mapping.word(word) for word in with_secrets(command.words, values)]
+    if command.is_python:
+        # The interpreter may be that of a virtual environment in the repository.
+        words[0] = command.words[0]
+    if mapping.mapped:
+        remarks.append(f"Paths in the command lead to the new places: {_named(mapping.mapped)}.")
+    if left := mapping.leftovers(words[1:]):
+        remarks.append(f"The command names the original checkout: {_named(left)}.")
+    words = with_interpreter(
+        words, interpreter.python, (os.path.dirname(interpreter.python), *interpreter.path)
+    )
+    _check_script(words, directory)
+    given = _variables(interpreter, variables, checkout, roots, environment)
+    order = _order(record, command, words, folder, work, [[r, checkout.root] for r in roots])
+    given[layout.REPRODUCTION_VARIABLE] = json.dumps(order)
+    if command.through_run:
+        if shutil.which(words[0], path=given.get("PATH")) is None:
+            raise CannotReproduceError(
+                f"The program {words[0]!r} is not installed here, or not on PATH."
+            )
+        words = [*_recorder(interpreter), *words]
+    launch = Launch(words, directory, given, work.path("stdout"), work.path("stderr"))
+    return Prepared(launch, tuple(remarks), roots)
+
+
+def _recorder(interpreter: Interpreter) -> list[str]:
+    return [interpreter.python, "-P", "-m", "meticulous", "run", "--"]
+
+
+def _order(
+    record: Record,
+    command: RecordedCommand,
+    words: Sequence[str],
+    folder: str,
+    work: Workplace,
+    roots: list[list[str]],
+) -> dict[str, Any]:
+    return {
+        "directory": folder,
+        "ordinal": command.ordinal,
+        "words": list(words[1:]),
+        "elsewhere": work.elsewhere,
+        "roots": roots,
+        "reproduces": record.id,
+        "reproduces-uid": record.metadata.get("uid"),
+        "description": record.description,
+        "tags": record.tags,
+        "seeds": _seeds(record),
+    }
+
+
+def _seeds(record: Record) -> list[int]:
+    randomness = record.metadata.get("randomness")
+    seeds = randomness.get("seeds") if isinstance(randomness, dict) else None
+    return [seed for seed in seeds if isinstance(seed, int)] if isinstance(seeds, list) else []
+
+
+def _directory_then(record: Record, roots: Sequence[str]) -> str | None:
+    recorded = record.metadata.get("working-directory")
+    if not isinstance(recorded, str):
+        recorded = os.curdir
+    if os.path.isabs(recorded):
+        return recorded
+    return os.path.normpath(os.path.join(roots[0], recorded)) if roots else None
+
+
+def _folder_then(record: Record, roots: Sequence[str]) -> Iterator[str]:
+    """Yield where the folder was when its program ran: it may have moved with its repository."""
+    if len(roots) < 2:
+        return
+    for root in roots:
+        inner = below(os.path.realpath(record.directory), root)
+        if inner is not None:
+            yield from (os.path.join(other, inner) for other in roots)
+
+
+def _directory_now(
+    record: Record, command: RecordedCommand, checkout: Checkout, remarks: list[str]
+) -> str:
+    """Return the working directory: the same place in the worktree."""
+    recorded = record.metadata.get("working-directory")
+    recorded = recorded if isinstance(recorded, str) else os.curdir
+    if os.path.isabs(recorded):
+        if not os.path.isdir(recorded):
+            raise CannotReproduceError(
+                f"Its working directory {recorded} lay outside the repository and is not there."
+            )
+        remarks.append(
+            f"The working directory {recorded} lies outside the repository and is the same as "
+            "then: what is read and written there is no copy."
+        )
+        return recorded
+    directory = os.path.normpath(os.path.join(checkout.root, recorded))
+    script = find_script(command.words) if command.is_python else None
+    if script is not None and not os.path.isabs(script):
+        # A program may have changed its directory before the experiment began.
+        project = as_text(record.metadata.get("project-directory"))
+        for place in (recorded, project, os.curdir):
+            candidate = os.path.normpath(os.path.join(checkout.root, place))
+            if os.path.isfile(os.path.join(candidate, script)):
+                return candidate
+    if not os.path.isdir(directory):
+        os.makedirs(directory)
+        remarks.append(f"The working directory {recorded} is not in the commit and was made.")
+    return directory
+
+
+def _check_script(words: Sequence[str], directory: str) -> None:
+    """Refuse a command whose script is not there; Python would only say so in its own words."""
+    if not is_interpreter(words[0]):
+        return
+    script = find_script(words)
+    if script is not None and not os.path.exists(os.path.join(directory, script)):
+        raise CannotReproduceError(
+            f"The script {script} is not in the recorded code: it was untracked, or lay outside "
+            "the repository, and is not there any more."
+        )
+
+
+def _variables(
+    interpreter: Interpreter,
+    changes: Mapping[str, str | None],
+    checkout: Checkout,
+    roots: Sequence[str],
+    environment: Mapping[str, Any],
+) -> dict[str, str]:
+    # `cd` in a shell and some programs trust PWD, and it names the place we were started in.
+    present = {
+        name: value for name, value in os.environ.items() if name not in (*_OURS, "PWD", "OLDPWD")
+    }
+    variables = interpreter.environment(checkout.root, present)
+    given = [entry for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    further = [entry for entry in _listed(checkout, roots, environment) if entry not in given]
+    if given or further:
+        variables["PYTHONPATH"] = os.pathsep.join([*further, *given])
+    for name, value in changes.items():
+        if value is None:
+            variables.pop(name, None)
+        else:
+            variables[name] = value
+    return variables
+
+
+def _listed(
+    checkout: Checkout, roots: Sequence[str], environment: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield where the folders of the old code lie now that were on the import path."""
+    python = environment.get("python")
+    listed = python.get("path") if isinstance(python, dict) else None
+    # The first is the folder of the script, which comes first in any case.
+    for entry in listed[1:] if isinstance(listed, list) else ():
+        mapped = _mapped(as_text(entry), roots, checkout.root)
+        if mapped is not None and os.path.isdir(mapped):
+            yield mapped
+
+
+def _mapped(entry: str, roots: Sequence[str], root: str) -> str | None:
+    if not os.path.isabs(entry) or "site-packages" in entry or "/lib/python" in entry:
+        return None
+    for old in roots:
+        inner = below(os.path.normpath(entry), old)
+        if inner is not None:
+            return os.path.normpath(os.path.join(root, inner))
+    return None
+
+
+def _named(words: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(words))
+    more = f" and {len(unique) - 5} more" if len(unique) > 5 else ""
+    return f"{', '.join(unique[:5])}{more}"

@@ -1,0 +1,124 @@
+"""What it costs to know where a result comes from: the files of a run, their digests."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import places
+from benchmarks.bench import FULL, QUICK, Bench, Options
+from benchmarks.process import (
+    MeasurementError,
+    Sample,
+    adopt_orphans,
+    clean_environment,
+    interleave,
+)
+from benchmarks.table import Row, added, alone, times
+
+_EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "iris"
+
+
+def measure(options: Options, scratch: Path, say: Callable[[str], None]) -> list[Row]:
+    """Carry out the suite in the empty folder `scratch`; `say` tells what is going on.
+
+    Raises:
+        MeasurementError: A measured program failed, or did not find what it should.
+    """
+    extent = QUICK if options.quick else FULL
+    adopt_orphans()
+    if options.python is None:
+        say("installing this checkout into an environment of its own")
+    python = options.python or places.environment_with_this_package(scratch)
+    environment = clean_environment(scratch / "home")
+    # Otherwise a file of more would be hashed in one round only.
+    environment["XDG_CACHE_HOME"] = "/dev/null"
+    small = places.repository(scratch / "small", {"README": "a project\n"}, environment)
+    bench = Bench(extent, python, environment, scratch, small)
+    rows = []
+    for what, part in (
+        (f"{extent.opens:,} opens", _opens),
+        ("an example that reads its data", _example),
+        (f"the digest of {extent.hashed_megabytes} MB", _digests),
+    ):
+        say(f"measuring {what}")
+        rows += part(bench)
+    return rows
+
+
+def _opens(bench: Bench) -> list[Row]:
+    """Loops of opens within one process, bare and recorded in turns."""
+    extent = bench.extent
+    once, many = extent.opens, extent.opened_files
+    took: dict[str, list[dict[str, float]]] = {"bare": [], "recorded": []}
+    for number in range(extent.open_rounds):
+        # Each goes first as often as the other.
+        for kind in sorted(took, reverse=bool(number % 2)):
+            answer = bench.scratch / "opens.json"
+            words = ("opens.py", str(answer), str(once), str(many), kind)
+            bench.python_program(*words)()
+            took[kind].append(json.loads(answer.read_text()))
+    if any(found["listed"] != many for found in took["recorded"]):
+        raise MeasurementError(f"of {many} files that were opened, others were listed")
+
+    def ratio(name: str, what: str, count: int, target: float | None = None) -> Row:
+        sides = [[found[what] / count for found in took[kind]] for kind in took]
+        return times(name, *sides, target)
+
+    return [
+        ratio(f"{once:,} opens of one file, each", "one", once, 1.5),
+        ratio(f"opens of {many:,} distinct files, each", "distinct", many, 6),
+        ratio("  the same once more", "again", many),
+        alone(f"  the end of the run, {many:,} files hashed", [f["end"] for f in took["recorded"]]),
+    ]
+
+
+def _example(bench: Bench) -> list[Row]:
+    """The iris example, recorded, with files tracked; and the bare reading of its data."""
+    files = {
+        path.name: path.read_text() for path in _EXAMPLE.iterdir() if path.suffix in (".py", ".csv")
+    }
+    place = places.repository(bench.scratch / "iris", files, bench.environment)
+    samples = interleave(
+        {
+            "unrecorded": bench.python_program("train.py", "--norecord", directory=place),
+            "recorded": bench.python_program("train.py", directory=place),
+        },
+        max(3, bench.extent.starts // 4),
+    )
+    _check_inputs(place)
+    return [added("the iris example, over --norecord", *map(_seconds, samples.values()))]
+
+
+def _digests(bench: Bench) -> list[Row]:
+    """A large file, hashed by us and by `sha256sum`; both with the start of their program."""
+    if shutil.which("sha256sum") is None:
+        return [Row("a digest over sha256sum", note="there is no sha256sum here")]
+    path = bench.scratch / "large"
+    with path.open("wb") as file:
+        for _ in range(bench.extent.hashed_megabytes):
+            file.write(random.Random(1).randbytes(1_000_000))
+    samples = interleave(
+        {
+            "sha256sum": bench.program("sha256sum", str(path)),
+            "ours": bench.python_program("digest.py", str(path)),
+        },
+        max(3, bench.extent.floods // 2),
+    )
+    name = f"the digest of {bench.extent.hashed_megabytes} MB over sha256sum"
+    return [times(name, *map(_seconds, samples.values()), 1.5)]
+
+
+def _check_inputs(repository: Path) -> None:
+    """See that the runs were recorded, and with the data that they read."""
+    for folder in (repository / "experiments").glob("[0-9]*"):
+        found = json.loads((folder / "files.json").read_text())
+        if [entry["path"] for entry in found["inputs"]] != ["iris.csv"]:
+            raise MeasurementError(f"{folder} does not know of its input")
+
+
+def _seconds(samples: list[Sample]) -> list[float]:
+    return [sample.seconds for sample in samples]

@@ -1,0 +1,198 @@
+"""A disk that another process fills within a moment does not end a program, whatever it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+COUNT = 200_000
+LINES = b"".join(b"line %d\n" % i for i in range(COUNT))
+
+PYTHON = f"""\
+import sys
+print('go', flush=True)
+sys.stdin.readline()
+for i in range({COUNT}): print('line', i, file=sys.{{stream}})
+sys.exit(3)
+"""
+
+SHELL = """\
+echo go
+read line
+i=0
+while [ $i -lt 200 ]; do seq $((i * 1000)) $((i * 1000 + 999)) {to}; i=$((i + 1)); done
+exit 3
+"""
+
+CHILD = """\
+import os, subprocess, sys
+from meticulous import Experiment
+experiment = Experiment({{}}, experiments_directory={runs!r})
+child = subprocess.Popen(['sh', '-c', {script!r}], stdin=subprocess.PIPE)
+os.write(2, b'go\\n')
+sys.stdin.readline()
+child.communicate(b'go\\n')
+sys.exit(child.returncode)
+"""
+
+
+WARNING = re.compile(rb"meticulous: warning:[^\n]*\n")
+"""It may stand in the middle of a line of the program."""
+
+
+class Disk:
+    """A small file system of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.runs = directory / "runs"
+        self.folder = self.runs / "1"
+
+    def fill(self) -> None:
+        """Fill the disk to the last byte, as fast as the machine can."""
+        file = os.open(self.directory / "fill", os.O_WRONLY | os.O_CREAT)
+        # Again, for a file system finds more room once it knows what it needs for what it holds.
+        for _ in range(3):
+            for size in (1 << 16, 1 << 12, 1):
+                with contextlib.suppress(OSError):
+                    while True:
+                        os.write(file, bytes(size))
+            os.fsync(file)
+        os.close(file)
+
+
+def small_disk(directory: Path, kind: str) -> Iterator[Disk]:
+    directory.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(directory)]
+    if kind == "ext4":
+        if shutil.which("mkfs.ext4") is None:
+            pytest.skip("there is no mkfs.ext4 here")
+        image = directory.with_suffix(".image")
+        image.write_bytes(b"")
+        os.truncate(image, 16 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
+        words = ["mount", "-o", "loop", str(image), str(directory)]
+    if os.getuid() or subprocess.run(words, check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield Disk(directory)
+    finally:
+        subprocess.run(["umount", "-l", directory], check=True)
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def disk(request, tmp_path) -> Iterator[Disk]:
+    yield from small_disk(tmp_path / "disk", request.param)
+
+
+def during_a_full_disk(
+    repository, disk: Disk, words: list[str]
+) -> tuple[subprocess.Popen[bytes], bytes, bytes]:
+    """Start a program that says "go" and waits, fill the disk, tell it to go on to its end."""
+    process = subprocess.Popen(
+        words,
+        cwd=repository.directory,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    with process:
+        told = process.stderr if "main.py" in words and "run" not in words else process.stdout
+        assert told.readline() == b"go\n"
+        disk.fill()
+        shown, errors = process.communicate(b"go\n")
+    return process, shown, errors
+
+
+def recorded(disk: Disk, *words: str) -> list[str]:
+    options = ["--experiments-directory", str(disk.runs)]
+    return [sys.executable, "-m", "meticulous", "run", *options, "--", *words]
+
+
+def kept(disk: Disk, name: str = "stdout") -> bytes:
+    return (disk.folder / name).read_bytes()
+
+
+def check_reserve_released(disk: Disk) -> None:
+    for name in ("stdout", "stderr"):
+        found = (disk.folder / name).stat()
+        assert found.st_blocks * 512 < found.st_size + 8192, name
+
+
+class TestUnderRun:
+    """The program's own descriptors are the files of the record."""
+
+    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    def test_a_python_program_goes_on_to_its_end(self, repository, disk, stream):
+        repository.commit({"main.py": PYTHON.format(stream=stream)})
+        words = recorded(disk, sys.executable, "main.py")
+        process, shown, errors = during_a_full_disk(repository, disk, words)
+        assert process.returncode == 3
+        assert len(WARNING.findall(errors)) == 1
+        without = WARNING.sub(b"", errors)
+        assert (shown if stream == "stdout" else without) == LINES
+        before = b"go\n" if stream == "stdout" else b""
+        assert (before + LINES).startswith(kept(disk, stream))
+        assert (disk.folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
+        check_reserve_released(disk)
+
+    @pytest.mark.parametrize("to", ["", ">&2"])
+    def test_any_program_goes_on_to_its_end(self, repository, disk, to):
+        repository.commit({"main.sh": SHELL.format(to=to)})
+        process, shown, errors = during_a_full_disk(
+            repository, disk, recorded(disk, "sh", "main.sh")
+        )
+        assert process.returncode == 3
+        assert len(WARNING.findall(errors)) == 1
+        without = WARNING.sub(b"", errors)
+        wanted = b"".join(b"%d\n" % i for i in range(COUNT))
+        assert (without if to else shown) == wanted
+        before = b"" if to else b"go\n"
+        assert (before + wanted).startswith(kept(disk, "stderr" if to else "stdout"))
+        assert (disk.folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
+        check_reserve_released(disk)
+
+    def test_what_was_kept_before_stays_whole(self, repository, disk):
+        repository.commit({"main.sh": "seq 5000\n" + SHELL.format(to="")})
+        first = b"".join(b"%d\n" % i for i in range(1, 5001))
+        process = subprocess.Popen(
+            recorded(disk, "sh", "main.sh"),
+            cwd=repository.directory,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdin
+        assert process.stdout
+        with process:
+            assert process.stdout.read(len(first) + 3) == first + b"go\n"
+            disk.fill()
+            shown, _ = process.communicate(b"go\n")
+        wanted = b"".join(b"%d\n" % i for i in range(COUNT))
+        assert shown == wanted
+        assert kept(disk).startswith(first + b"go\n")
+        assert (first + b"go\n" + wanted).startswith(kept(disk))
+
+
+def test_a_child_of_a_recorded_script_goes_on_to_its_end(repository, disk):
+    script = SHELL.replace("echo go\n", "").format(to="")
+    repository.commit({"main.py": CHILD.format(runs=str(disk.runs), script=script)})
+    words = [sys.executable, "main.py"]
+    process, shown, errors = during_a_full_disk(repository, disk, words)
+    assert process.returncode == 3
+    wanted = b"".join(b"%d\n" % i for i in range(COUNT))
+    assert shown == wanted
+    assert wanted.startswith(kept(disk))
+    assert len(WARNING.findall(errors)) == 1
+    check_reserve_released(disk)
