@@ -58,6 +58,8 @@ ROOT = Path(__file__).parent.parent
 RECORDING = ROOT / "docs" / "recording.md"
 READING = ROOT / "docs" / "reading.md"
 FILES = ROOT / "docs" / "files.md"
+REPRODUCING = ROOT / "docs" / "reproducing.md"
+GUIDES = [RECORDING, READING, REPRODUCING]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CHANGELOG.md"]
 
 
@@ -261,7 +263,7 @@ def test_every_link_leads_somewhere(document):
 
 
 def test_every_section_is_in_the_table_of_contents():
-    for document in (RECORDING, READING, FILES):
+    for document in (*GUIDES, FILES):
         text = document.read_text()
         wanted = [line for line in text.splitlines() if line.startswith("## ")]
         listed = re.findall(r"^- \[([^\]]+)\]\(#", text, re.MULTILINE)
@@ -332,7 +334,11 @@ class TestRecordingGuide:
             assert f'`"{choice}"`' in headings(RECORDING)["the-constructor"]
 
     def test_every_error_and_what_it_is_besides(self):
-        described = rows(RECORDING, "what-is-refused") + rows(READING, "when-something-is-broken")
+        described = [
+            *rows(RECORDING, "what-is-refused"),
+            *rows(READING, "when-something-is-broken"),
+            *rows(REPRODUCING, "what-is-refused-and-why"),
+        ]
         table = {row[0].strip("`"): row[1].strip("`") for row in described}
         classes = dict(inspect.getmembers(errors, inspect.isclass))
         assert set(table) == set(classes)
@@ -348,8 +354,9 @@ class TestRecordingGuide:
         assert options(RECORDING, "options-of-meticulous-run") == expected
 
     @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"])
-    def test_every_other_command_is_in_the_guide_to_reading(self, name):
-        assert re.search(rf"(`|\$ |\()meticulous {name}\b", READING.read_text())
+    def test_every_other_command_is_in_a_guide(self, name):
+        text = "".join(guide.read_text() for guide in GUIDES)
+        assert re.search(rf"(`|\$ |\()meticulous {name}\b", text)
 
     def test_the_usual_length_of_the_list(self):
         assert f"shows the last {USUAL_COUNT}" in READING.read_text()
@@ -500,7 +507,7 @@ class TestFilesGuide:
             value
             for name, value in vars(layout).items()
             if name.isupper() and isinstance(value, str) and not name.endswith("_VARIABLE")
-        }
+        } - {layout.USUAL_DIRECTORY}
         patterns = {".NAME.PID.N.tmp", ".request.PID"}
         documented = names(FILES, "an-experiment-folder")
         beside = {layout.NUMBERS, layout.TRASH}

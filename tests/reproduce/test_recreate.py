@@ -437,6 +437,18 @@ def test_of_no_packages_none_fails():
     assert failing([], attempt, time.monotonic() + 60) == {}
 
 
+def test_a_package_whose_name_speaks_of_networks_is_no_lack_of_one():
+    pins = [Pin(name, f"{name}==1") for name in ("networkx", "alpha")]
+    offline_then = []
+
+    def attempt(some, offline):
+        offline_then.append(offline)
+        return "No matching distribution found for networkx==1" if pins[0] in some else None
+
+    assert list(failing(pins, attempt, time.monotonic() + 60)) == [pins[0]]
+    assert not any(offline_then)
+
+
 def test_when_the_time_is_up_the_rest_is_said_to_be_untried():
     pins = [Pin("alpha", "alpha==1.0")]
     found = failing(pins, lambda some, offline: None, time.monotonic() - 1)

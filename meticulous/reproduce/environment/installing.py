@@ -32,7 +32,7 @@ _ELSEWHERE = re.compile(
 """Variables by which packages would land elsewhere, or be others."""
 
 _NO_NETWORK = re.compile(
-    r"error sending request|dns error|failed to lookup|network|connection (refused|reset|error)"
+    r"error sending request|dns error|failed to lookup|network is (unreachable|down)|connection (refused|reset|error)"
     r"|could not connect|connect error|timed out|temporary failure in name resolution"
     r"|max retries exceeded|newconnectionerror|failed to fetch",
     re.IGNORECASE,
@@ -46,7 +46,7 @@ _ADVICE = re.compile(
 )
 """Lines of an error message that give no reason."""
 
-_ORNAMENT = re.compile(r"^\W*(error|cause|caused by|x|├─▶|╰─▶)\s*:?\s*", re.IGNORECASE)
+_ORNAMENT = re.compile(r"^\W*(error|warning|cause|caused by|x|├─▶|╰─▶)\s*:?\s*", re.IGNORECASE)
 
 _LONGEST_REASON = 500
 
