@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from meticulous.declare.declaration import declaration_of
+    from meticulous.declare.marks import Param, param
     from meticulous.errors import (
         DirtyRepoException,
         MeticulousError,
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
         MismatchedCommitException,
     )
     from meticulous.experiment import Experiment
+    from meticulous.experiment.functions import main
     from meticulous.experiments import ExperimentReader, Experiments
 
 __all__ = [
@@ -25,7 +28,11 @@ __all__ = [
     "MeticulousError",
     "MismatchedArgsException",
     "MismatchedCommitException",
+    "Param",
     "__version__",
+    "declaration_of",
+    "main",
+    "param",
 ]
 
 _HOME = {
@@ -36,6 +43,10 @@ _HOME = {
     "MeticulousError": "meticulous.errors",
     "MismatchedArgsException": "meticulous.errors",
     "MismatchedCommitException": "meticulous.errors",
+    "Param": "meticulous.declare.marks",
+    "declaration_of": "meticulous.declare.declaration",
+    "main": "meticulous.experiment.functions",
+    "param": "meticulous.declare.marks",
 }
 
 

@@ -161,3 +161,31 @@ class UnknownParameterError(ParameterError, LookupError):
 
 class TargetError(MeticulousError, LookupError):
     """A text names no class or function that can be loaded, or its module fails while loading."""
+
+
+class FrozenParameterError(MeticulousError, AttributeError, ValueError):
+    """A parameter was to change after registration, or a fact of the record was to be set."""
+
+
+class IllegalMoveError(MeticulousError, RuntimeError):
+    """An experiment was to pass from one status to another that cannot follow it."""
+
+
+class ExperimentClaimedError(MeticulousError, RuntimeError):
+    """A registered experiment is carried out by another process already."""
+
+
+class NotRunnableError(MeticulousError, NotImplementedError):
+    """A declared experiment without `run` was to be run."""
+
+
+class HeaderError(MeticulousError, OSError):
+    """The lines for the head of run.sh cannot be read."""
+
+
+class ConfirmationNeededError(MeticulousError, ValueError):
+    """So much was asked for that somebody has to say that it is meant."""
+
+
+class NotRegisteredError(MeticulousError, ValueError):
+    """An experiment is to be launched or changed as a registered one, and is none."""

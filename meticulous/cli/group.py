@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "list": "List the experiments of a directory.",
     "run": "Record any program, without a change to it.",
+    "execute": "Carry out a registered experiment, here and now.",
     "show": "Show experiments in full.",
     "logs": "Print what an experiment wrote, or follow it.",
     "diff": "Show what differs between two experiments.",
@@ -38,7 +39,7 @@ COMMANDS = {
 
 _OTHER_WORDS = {
     "list": ("ls", "ps", "table", "find", "search", "status"),
-    "run": ("exec", "execute", "record", "start", "launch"),
+    "run": ("exec", "record", "start", "launch"),
     "show": ("info", "inspect", "view", "open", "cat", "get", "describe"),
     "logs": ("tail", "follow", "output", "stdout", "stderr"),
     "diff": ("compare", "cmp"),

@@ -19,12 +19,12 @@ from meticulous.cli.verdicts import STYLES, verdict_line, verdict_sections
 from meticulous.cli.wording import visible
 from meticulous.errors import MeticulousError
 from meticulous.reader import Record
+from meticulous.reproduce.diagnosis import Diagnosed, reproduce_and_diagnose
 from meticulous.reproduce.reproduction import (
     Attempted,
     Options,
     Outlook,
     look_ahead,
-    reproduce,
 )
 from meticulous.reproduce.variant import Watcher
 
@@ -110,7 +110,13 @@ class Printer:
             console.print(text, soft_wrap=True)
 
 
-def carry_out_all(records: Sequence[Record], options: Options, jobs: int, printer: Printer) -> int:
+def carry_out_all(
+    records: Sequence[Record],
+    options: Options,
+    jobs: int,
+    printer: Printer,
+    wanted: Diagnosed | None = None,
+) -> int:
     """Reproduce the records, `jobs` at once; return the exit code.
 
     The first Ctrl-C, or another signal that ends a process, ends the programs, which are recorded
@@ -126,7 +132,8 @@ def carry_out_all(records: Sequence[Record], options: Options, jobs: int, printe
             while waiting and len(running) < jobs and not stop.is_set():
                 number, record = waiting.pop(0)
                 watcher = printer.watcher(record, stop)
-                running[pool.submit(reproduce, record, options, watcher)] = number
+                work = (record, options, watcher, wanted)
+                running[pool.submit(reproduce_and_diagnose, *work)] = number
             done, _ = wait(running, _LOOK_SECONDS, FIRST_COMPLETED)
             for future in done:
                 number = running.pop(future)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from meticulous.cli.diagnoses import diagnosis_sections
 from meticulous.cli.rendering import Line
 from meticulous.cli.wording import count_text, value_text, visible
 
@@ -46,6 +47,7 @@ def verdict_sections(
     reason = str(document.get("reason") or "")
     lines += [Line("", Text(visible(text)), is_indented=False) for text in reason.splitlines()]
     yield lines
+    yield from diagnosis_sections(document.get("diagnosis"))
     findings = _entries(document, "findings")
     for outcome in _OUTCOMES:
         chosen = [entry for entry in findings if entry.get("outcome") == outcome]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from meticulous.errors import ExperimentsDirectoryError, InvalidExperimentIdError
@@ -90,6 +91,35 @@ def claim_number(experiments_directory: str) -> str:
         except OSError as error:
             raise cannot_write(experiments_directory, error) from error
         return _remember(experiments_directory, str(number))
+
+
+def claim_numbers(experiments_directory: str, count: int) -> list[str]:
+    """Create the folders of the next numbers, `count` of them, and return the numbers.
+
+    They follow each other unless another process claims one in between. None is left behind where
+    not all can be had.
+
+    Raises:
+        ExperimentsDirectoryError: A folder cannot be created.
+    """
+    claimed: list[str] = []
+    number = _last_number(experiments_directory)
+    try:
+        while len(claimed) < count:
+            number += 1
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.join(experiments_directory, str(number)))
+                claimed.append(str(number))
+        # The largest is the last, in the part of the list that is read.
+        _append_numbers(experiments_directory, claimed)
+    except BaseException as error:
+        for name in claimed:
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(experiments_directory, name))
+        if isinstance(error, OSError):
+            raise cannot_write(experiments_directory, error) from error
+        raise
+    return claimed
 
 
 def claim_name(experiments_directory: str, experiment_id: str) -> bool:

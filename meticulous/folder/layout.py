@@ -21,6 +21,8 @@ NOTES = "notes.jsonl"
 FILES = "files.json"
 SUMS = "SHA256SUMS"
 REPRODUCTION = "reproduction.json"
+RUN_SCRIPT = "run.sh"
+LAUNCHES = "launches.jsonl"
 IGNORE = ".gitignore"
 
 USUAL_DIRECTORY = "experiments"
@@ -31,6 +33,9 @@ NUMBERS = ".numbers"
 
 TRASH = ".trash"
 """In the experiments directory: what was removed, in a folder for each removal."""
+
+REGISTERING = ".registering"
+"""In the experiments directory: sets that are being registered, each in a folder of its own."""
 
 EXPERIMENT_VARIABLE = "METICULOUS_EXPERIMENT"
 """Environment variable that tells the children of a recorded program where its folder is."""
@@ -43,6 +48,12 @@ RECORDER_VARIABLE = "METICULOUS_RECORDER"
 
 REPOSITORY_VARIABLE = "METICULOUS_REPOSITORY"
 """Environment variable that `meticulous run` sets: the root of the program's working tree."""
+
+CODE_VARIABLE = "METICULOUS_CODE"
+"""Environment variable that `meticulous launch` sets: the root of the working tree to run from."""
+
+ARGS_VARIABLE = "METICULOUS_ARGS"
+"""Environment variable for a registered program: the path of its args.json."""
 
 REPRODUCTION_VARIABLE = "METICULOUS_REPRODUCTION"
 """Environment variable that `meticulous reproduce` sets: where the run is to be recorded."""
@@ -59,6 +70,9 @@ HANDED_OVER = ".handed-over.json"
 ATTACHED = ".attached"
 """While `meticulous run` records: an experiment of the program has taken this folder."""
 
+CLAIM = ".claimed"
+"""While a registered experiment is carried out: which process does it."""
+
 OPENED = ".opened"
 """While a run goes on: which files it has read and written so far, one a line."""
 
@@ -71,8 +85,8 @@ SEALED = (
 _OWN = frozenset(
     {
         *SEALED,
-        *(NOTES, SUMS, REPRODUCTION, IGNORE, f"{SUMMARY}.broken"),
-        *(ENVIRONMENT_WANTED, HANDED_OVER, ATTACHED, OPENED),
+        *(NOTES, SUMS, REPRODUCTION, RUN_SCRIPT, LAUNCHES, IGNORE, f"{SUMMARY}.broken"),
+        *(ENVIRONMENT_WANTED, HANDED_OVER, ATTACHED, OPENED, CLAIM),
     }
 )
 

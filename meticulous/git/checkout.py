@@ -105,8 +105,9 @@ def check_out(
         tree.fetched_from = fetch_commit(
             tree.root, commit, remotes, seconds=seconds, is_stopped=is_stopped
         )
-    elif source.promisors:
-        tree.environment = quiet_environment(source.settings)
+    if (source is not None and source.promisors) or large_files.is_installed():
+        # Writing the files may fetch contents.
+        tree.environment = quiet_environment(source.settings if source is not None else ())
     _write_files(tree)
     tree.remarks += large_files.remarks(tree.root)
     _add_submodules(tree, remotes, seconds, is_stopped)

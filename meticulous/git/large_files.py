@@ -11,12 +11,17 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _NAMED = 5
 
 
+def is_installed() -> bool:
+    """Say whether Git LFS is installed."""
+    return shutil.which("git-lfs") is not None
+
+
 def settings() -> list[tuple[str, str]]:
     """Return the settings with which git fills in large files, or leaves their pointers alone.
 
     The store of the user's repository is found through the objects that are shared with it.
     """
-    if shutil.which("git-lfs") is not None:
+    if is_installed():
         return [
             ("filter.lfs.clean", "git-lfs clean -- %f"),
             ("filter.lfs.smudge", "git-lfs smudge -- %f"),
@@ -41,7 +46,7 @@ def remarks(root: str) -> list[str]:
     more = f" and {len(pointers) - _NAMED} more" if len(pointers) > _NAMED else ""
     why = (
         "their contents are neither here nor can they be fetched"
-        if shutil.which("git-lfs")
+        if is_installed()
         else "git-lfs is not installed"
     )
     return [f"Only pointers instead of the contents of large files ({why}): {named}{more}."]

@@ -20,7 +20,7 @@ from meticulous.recorder.writer import RecordWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from meticulous.git.state import CodeState
@@ -51,6 +51,7 @@ class Plan:
         spell: How the user gives an option, for messages (see `spelling`).
         ordinal: The number of the experiment in its process, from 1; 0 where that process records
             another one.
+        target: Where the declared experiment is found again, with absolute paths; None for others.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Plan:
         resume_by: str = "args",
         spell: Callable[[str, str | bool], str] = spelling.in_program,
         ordinal: int = 1,
+        target: Mapping[str, Any] | None = None,
     ) -> None:
         self.args = args
         self.default_args = default_args
@@ -85,6 +87,7 @@ class Plan:
         self.resume_by = resume_by
         self.spell = spell
         self.ordinal = ordinal
+        self.target = target
         self.facts: dict[str, Any] = {}
 
 
@@ -150,20 +153,20 @@ def open_record(plan: Plan) -> OpenRecord:
     order = find_order()
     if order is not None:
         plan.project_directory = order.mapped(plan.project_directory)
-    code = _look_at_code(plan)
+    code = look_at_code(plan)
     claimed = None if order is None else _obey(order, plan)
-    place = _choose_place(plan, code) if claimed is None else Place(os.path.dirname(claimed))
+    place = place_for(plan, code) if claimed is None else Place(os.path.dirname(claimed))
     was_missing = allocation.make_experiments_directory(place.directory)
     if claimed is not None:
         is_new, experiment_id = True, os.path.basename(claimed)
     else:
-        is_new, experiment_id = _claim(place.directory, plan.experiment_id)
+        is_new, experiment_id = claim_folder(place.directory, plan.experiment_id)
     directory = os.path.join(place.directory, experiment_id)
     try:
-        writer = _writer(plan, code, directory, experiment_id)
+        writer = new_writer(plan, code, directory, experiment_id)
         record = OpenRecord(writer, code, place, is_new, plan.main_script)
         if is_new:
-            _keep_out_of_git(directory, code, was_missing)
+            keep_out_of_git(directory, code, was_missing)
             writer.write_start(plan.args, plan.default_args)
             writer.write_status(status.REGISTERED)
         else:
@@ -187,7 +190,13 @@ def discard(directory: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _look_at_code(plan: Plan) -> CodeState:
+def look_at_code(plan: Plan) -> CodeState:
+    """Return the state of the code, with a snapshot where the plan wants one.
+
+    Raises:
+        DirtyRepoException: There are uncommitted changes and `dirty` is "refuse".
+        GitError: The code cannot be tied to a commit, or a snapshot cannot be made.
+    """
     from meticulous.git.state import read_code_state, refusal
 
     code = read_code_state(plan.project_directory, plan.main_script)
@@ -201,7 +210,12 @@ def _look_at_code(plan: Plan) -> CodeState:
     return code
 
 
-def _choose_place(plan: Plan, code: CodeState) -> Place:
+def place_for(plan: Plan, code: CodeState) -> Place:
+    """Return the experiments directory that the plan means.
+
+    Raises:
+        InvalidOptionError: It holds the code itself.
+    """
     project, given = plan.project_directory, plan.experiments_directory
     name = USUAL if given is None else given
     place = choose_place(project, name, code.directory, look_above=given is None)
@@ -223,33 +237,46 @@ def _obey(order: Order, plan: Plan) -> str | None:
     if not order.take(plan.ordinal, plan.original_command):
         plan.experiments_directory = order.elsewhere
         return None
-    plan.facts = order.facts
+    plan.facts.update(order.facts)
     plan.description = plan.description or order.description
     plan.tags = list(dict.fromkeys([*plan.tags, *order.tags]))
     return order.directory
 
 
-def _claim(place: str, experiment_id: str | None) -> tuple[bool, str]:
+def claim_folder(place: str, experiment_id: str | None) -> tuple[bool, str]:
+    """Claim a folder; return whether it is new, and its id."""
     if experiment_id is None:
         return True, allocation.claim_number(place)
     return allocation.claim_name(place, experiment_id), experiment_id
 
 
-def _keep_out_of_git(directory: str, code: CodeState, was_missing: bool) -> None:
+def keep_out_of_git(directory: str, code: CodeState, was_missing: bool) -> None:
     """Make the experiments directory ignore itself, or only this folder where others use it too."""
+    path = ignoring_file(directory, code, was_missing)
+    if path is not None:
+        write_ignoring(path)
+
+
+def ignoring_file(directory: str, code: CodeState, was_missing: bool) -> str | None:
+    """Return which file has to be written for git to ignore an experiment; None when it does."""
     experiments_directory = os.path.dirname(directory)
     place = os.path.realpath(experiments_directory)
     own = os.path.join(experiments_directory, layout.IGNORE)
     if not contains(code.directory, place) or _is_ours(own):
-        return
+        return None
     if not was_missing:
         from meticulous.git.ignore import ignores
 
         if ignores(code.directory, os.path.join(place, os.path.basename(directory), layout.STATUS)):
-            return
+            return None
         if _is_shared(experiments_directory, directory):
-            own = os.path.join(directory, layout.IGNORE)
-    with open(own, "w", encoding="ascii") as file:
+            return os.path.join(directory, layout.IGNORE)
+    return own
+
+
+def write_ignoring(path: str) -> None:
+    """Write the file that makes git ignore the folder it lies in."""
+    with open(path, "w", encoding="ascii") as file:
         file.write(_IGNORE_ALL)
 
 
@@ -266,7 +293,7 @@ def _is_ours(path: str) -> bool:
 
 def _is_shared(experiments_directory: str, directory: str) -> bool:
     """Say whether the experiments directory holds anything that is not a record."""
-    ours = {layout.NUMBERS, layout.TRASH, os.path.basename(directory)}
+    ours = {layout.NUMBERS, layout.TRASH, layout.REGISTERING, os.path.basename(directory)}
     with os.scandir(experiments_directory) as entries:
         for entry in entries:
             if entry.name in ours or allocation.is_number(entry.name):
@@ -276,21 +303,24 @@ def _is_shared(experiments_directory: str, directory: str) -> bool:
     return False
 
 
-def _writer(plan: Plan, code: CodeState, directory: str, experiment_id: str) -> RecordWriter:
+def new_writer(plan: Plan, code: CodeState, directory: str, experiment_id: str) -> RecordWriter:
+    """Return the writer for a folder, its metadata those of a run that begins now."""
     from meticulous.recorder.secrets.gate import Gate
 
     gate = Gate()
     for arguments in (plan.args, plan.default_args):
         gate.learn(arguments)
     gate.learn_words(plan.command)
-    metadata = _metadata(plan, code, experiment_id)
+    metadata = start_metadata(plan, code, experiment_id)
     for key in ("command", "original-command"):
         metadata[key] = gate.clean_words(metadata[key])
     return RecordWriter(directory, gate, metadata)
 
 
-def _metadata(plan: Plan, code: CodeState, experiment_id: str) -> dict[str, Any]:
+def start_metadata(plan: Plan, code: CodeState, experiment_id: str) -> dict[str, Any]:
+    """Return what the metadata say of a run that starts now, in this process."""
     now = time.time()
+    target = {} if plan.target is None else {"target": placed(plan.target, code.directory)}
     return {
         "githead-sha": code.commit,
         "githead-message": code.message,
@@ -313,7 +343,16 @@ def _metadata(plan: Plan, code: CodeState, experiment_id: str) -> dict[str, Any]
         "ordinal": plan.ordinal,
         "stdin": standard_input(),
         "tags": plan.tags,
+        **target,
         **plan.facts,
+    }
+
+
+def placed(target: Mapping[str, Any], repository: str) -> dict[str, Any]:
+    """Return a target with its paths relative to the repository where they lie inside."""
+    return {
+        key: relative_inside(value, repository) if key in ("file", "import-path") else value
+        for key, value in target.items()
     }
 
 

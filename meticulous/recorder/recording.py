@@ -53,6 +53,8 @@ class Recording:
         self.record = record
         self.writer = record.writer
         self.state = "new"
+        self.last_looks: list[Callable[[], None]] = []
+        """Called before the metadata are written for the last time, to add to them."""
         self._owner = os.getpid()
         self._streams = [
             capture_stream(name, self.writer.paths.path(file), capture, self._stream_failed)
@@ -60,7 +62,7 @@ class Recording:
         ]
         self.writer.announce = self._announce
         self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
-        self._signals = SignalWatch(lambda number: self.finish(by_signal(number), patient=False))
+        self._signals = SignalWatch(self._killed)
         self._exits = ExitWatch(self._process_ends, self._thread_failed, self._output_is_whole)
         self._thread_failures: list[str] = []
 
@@ -133,6 +135,16 @@ class Recording:
             self._write_status(ending)
             self._clean_up()
 
+    def _killed(self, number: int) -> None:
+        """Write the end before a signal ends the process; a job whose time is over may go on."""
+        was_running, ending = self.is_running, by_signal(number)
+        self.finish(ending, patient=False)
+        if was_running and ending.status == status.TIMEOUT:
+            from meticulous.recorder.ending import requeue
+
+            if requeue.is_wanted(self.writer.paths.directory):
+                requeue.requeue(self.writer.paths.directory)
+
     def _begin_to_see_files(self) -> None:
         if self._tracker.open() and opened.watch(self._tracker):
             note_standard_input(self.writer.paths.directory)
@@ -169,6 +181,8 @@ class Recording:
         note_loaded_code(self.writer, self.record, code, self._attempt.started)
         self._note_randomness()
         self.randomness.end()
+        for look in self.last_looks:
+            look()
         self._attempt.end(ending)
         if self._tracker.failure:
             self.writer.warn("the files", self._tracker.failure, is_about_disk=True)

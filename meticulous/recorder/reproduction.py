@@ -18,7 +18,7 @@ class Order:
     Attributes:
         directory: The folder for the one that is to be reproduced; claimed, and empty.
         ordinal: Which of its process it is, from 1; 0 for the one of `meticulous run` itself.
-        words: The command line of that process, without the interpreter.
+        command: The digest of the command line of that process; see `digest_of`.
         elsewhere: The experiments directory for all others.
         roots: The folder of the code then, and that of now, for each place it may be looked for.
         facts: What the metadata are to say: `reproduces`, `reproduces-uid`.
@@ -30,7 +30,7 @@ class Order:
     def __init__(self, content: dict[str, Any]) -> None:
         self.directory = str(content["directory"])
         self.ordinal = int(content.get("ordinal", 1))
-        self.words = content.get("words")
+        self.command = content.get("command")
         self.elsewhere = str(content["elsewhere"])
         self.roots = [(str(old), str(new)) for old, new in content.get("roots", ())]
         keys = ("reproduces", "reproduces-uid")
@@ -66,7 +66,7 @@ class Order:
         """
         if ordinal != self.ordinal:
             return False
-        if ordinal and self.words is not None and list(words)[1:] != self.words:
+        if ordinal and self.command is not None and digest_of(words) != self.command:
             return False
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
@@ -74,6 +74,17 @@ class Order:
         except OSError:
             return False
         return True
+
+
+def digest_of(words: Sequence[str]) -> str:
+    """Return what tells a command line from others, whatever its interpreter is called.
+
+    The words themselves may hold secrets, and be longer than a variable can be.
+    """
+    import hashlib
+
+    text = "\0".join(list(words)[1:]).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()
 
 
 def find_order() -> Order | None:

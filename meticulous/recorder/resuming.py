@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 _ABSENT = "(absent)"
 
-KEPT = ("uid", "git-untracked-sources")
+KEPT = (
+    *("uid", "git-untracked-sources", "target", "registered-time", "name", "repetition"),
+    *("interpreter", "repository", "swept", "set", "requeues"),
+)
 """Keys of the earlier metadata that a resumed run carries on."""
 
 
@@ -44,9 +47,9 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
         UnreadableRecordError: The folder is not a record that can be understood.
     """
     name = os.path.basename(writer.paths.directory)
-    with _exclusively(writer.paths.directory):
-        earlier = _read(writer, layout.METADATA)
-        word, reason, heartbeat = _read_status(writer)
+    with exclusively(writer.paths.directory):
+        earlier = read(writer, layout.METADATA)
+        word, reason, heartbeat = read_status(writer)
         if word in (status.RUNNING, status.REGISTERED):
             if liveness.is_alive(earlier, heartbeat, time.time()):
                 raise ExperimentRunningError(
@@ -58,10 +61,10 @@ def resume(writer: RecordWriter, args: Any, commit: str) -> None:
         if args is None:
             recorded, given = ({"command": m.get("command")} for m in (earlier, writer.metadata))
         else:
-            recorded, given = _read(writer, layout.ARGS), _recorded_form(writer, args)
+            recorded, given = read(writer, layout.ARGS), _recorded_form(writer, args)
         _compare_args(name, recorded, given)
         _compare_commit(name, earlier.get("git-snapshot") or earlier.get("githead-sha"), commit)
-        _continue(writer, earlier, word, reason)
+        carry_on(writer, earlier, word, reason)
         # The sums of the earlier end: a record that goes on is not sealed.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(writer.paths.path(layout.SUMS))
@@ -112,19 +115,29 @@ def _compare_commit(name: str, recorded: Any, present: str) -> None:
         )
 
 
-def _continue(writer: RecordWriter, earlier: dict[str, Any], word: str, reason: str) -> None:
+def carry_on(writer: RecordWriter, earlier: dict[str, Any], word: str, reason: str) -> None:
+    """Put the history of a record into the metadata of its next attempt.
+
+    Args:
+        writer: Holds the metadata of the attempt that begins.
+        earlier: What the record says.
+        word: Its status; REGISTERED where nothing has run since.
+        reason: What STATUS says besides.
+    """
     for key in KEPT:
         if key in earlier:
             writer.metadata[key] = earlier[key]
     # People edit these files; what has another shape than ours is passed over.
     attempts = [entry for entry in _list(earlier, "attempts") if isinstance(entry, dict)]
     writer.metadata["attempts"] = attempts
-    if not attempts:
+    if not attempts and earlier.get("attempts") != []:
         # Records of older recorders have no history; what they say of themselves is its start.
         attempts.append({key: earlier[key] for key in ("start-time", "end-time") if key in earlier})
-    attempts[-1]["status"] = word
-    if reason:
-        attempts[-1]["reason"] = reason[:2000]
+    # Of an experiment that was reset, the latest attempt is closed already.
+    if attempts and not (word == status.REGISTERED and "status" in attempts[-1]):
+        attempts[-1]["status"] = word
+        if reason:
+            attempts[-1]["reason"] = reason[:2000]
     writer.metadata["warnings"] = [str(warning) for warning in _list(earlier, "warnings")]
     if not writer.metadata["description"]:
         writer.metadata["description"] = earlier.get("description", "")
@@ -137,7 +150,12 @@ def _list(metadata: dict[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _read(writer: RecordWriter, name: str) -> dict[str, Any]:
+def read(writer: RecordWriter, name: str) -> dict[str, Any]:
+    """Return a JSON file of the record.
+
+    Raises:
+        UnreadableRecordError: It cannot be read, or is no JSON object.
+    """
     import json
 
     path = writer.paths.path(name)
@@ -156,7 +174,8 @@ def _read(writer: RecordWriter, name: str) -> dict[str, Any]:
     )
 
 
-def _read_status(writer: RecordWriter) -> tuple[str, str, float]:
+def read_status(writer: RecordWriter) -> tuple[str, str, float]:
+    """Return the word of STATUS, the reason, and the heartbeat."""
     try:
         with open(writer.paths.path(layout.STATUS), "rb") as file:
             word, reason = status.decode_status(file.read())
@@ -166,7 +185,7 @@ def _read_status(writer: RecordWriter) -> tuple[str, str, float]:
 
 
 @contextlib.contextmanager
-def _exclusively(directory: str) -> Iterator[None]:
+def exclusively(directory: str) -> Iterator[None]:
     """Hold the folder's lock, so that of two who resume it at once the second sees the first."""
     import fcntl
 

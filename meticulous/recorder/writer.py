@@ -116,11 +116,25 @@ class RecordWriter:
         with contextlib.suppress(OSError):
             os.utime(self.paths.path(layout.STATUS))
 
-    def add_summary(self, values: Mapping[str, Any]) -> None:
-        """Merge `values` into summary.json, over what this or another process put there."""
+    def add_summary(
+        self, values: Mapping[str, Any], keep: str = "latest", leader: str | None = None
+    ) -> None:
+        """Merge `values` into summary.json, over what this or another process put there.
+
+        Args:
+            values: Names and values.
+            keep: What stays of two values of one name: the "latest", the "min" or the "max".
+            leader: The name whose value decides for all.
+        """
         path = self.paths.path(layout.SUMMARY)
         with self.tolerating("the summary"):
             current = self._current_summary(path)
+            if keep != "latest":
+                from meticulous.recorder.best import chosen
+
+                values = chosen(current, values, keep, leader)
+                if not values:
+                    return
             current.update(self.gate.clean(plain(dict(values))))
             write_atomically(path, encode_document(current))
             self._summary, self._summary_stamp = current, _stamp(path)

@@ -13,6 +13,7 @@ from meticulous.errors import CannotReproduceError
 from meticulous.folder import layout
 from meticulous.git.checkout import Checkout
 from meticulous.reader.record import Record, as_text
+from meticulous.recorder.reproduction import digest_of
 from meticulous.reproduce.command import (
     RecordedCommand,
     find_script,
@@ -45,11 +46,13 @@ class Prepared:
         launch: What to start.
         remarks: What is not as it was then, one sentence each.
         roots: The folders of the code then, in all spellings.
+        python: The interpreter.
     """
 
     launch: Launch
     remarks: tuple[str, ...]
     roots: tuple[str, ...]
+    python: str
 
 
 def prepare(
@@ -91,33 +94,52 @@ def prepare(
         new_root=checkout.root,
         working_directory=then,
     )
-    words = [mapping.word(word) for word in with_secrets(command.words, values)]
-    if command.is_python:
-        # The interpreter may be that of a virtual environment in the repository.
-        words[0] = command.words[0]
-    if mapping.mapped:
-        remarks.append(f"Paths in the command lead to the new places: {_named(mapping.mapped)}.")
-    if left := mapping.leftovers(words[1:]):
-        remarks.append(f"The command names the original checkout: {_named(left)}.")
-    words = with_interpreter(
-        words, interpreter.python, (os.path.dirname(interpreter.python), *interpreter.path)
-    )
+    words = _words(with_secrets(command.words, values), command, mapping, interpreter, remarks)
     _check_script(words, directory)
     given = _variables(interpreter, variables, checkout, roots, environment)
     order = _order(record, command, words, folder, work, [[r, checkout.root] for r in roots])
     given[layout.REPRODUCTION_VARIABLE] = json.dumps(order)
     if command.through_run:
-        if shutil.which(words[0], path=given.get("PATH")) is None:
+        # With a slash in it, a program is looked for in the directory that it is started in.
+        program = os.path.join(directory, words[0]) if os.sep in words[0] else words[0]
+        if shutil.which(program, path=given.get("PATH")) is None:
             raise CannotReproduceError(
                 f"The program {words[0]!r} is not installed here, or not on PATH."
             )
-        words = [*_recorder(interpreter), *words]
+        words = [*_recorder(record, checkout, interpreter), *words]
     launch = Launch(words, directory, given, work.path("stdout"), work.path("stderr"))
-    return Prepared(launch, tuple(remarks), roots)
+    return Prepared(launch, tuple(remarks), roots, interpreter.python)
 
 
-def _recorder(interpreter: Interpreter) -> list[str]:
-    return [interpreter.python, "-P", "-m", "meticulous", "run", "--"]
+def _words(
+    given: list[str],
+    command: RecordedCommand,
+    mapping: PathMap,
+    interpreter: Interpreter,
+    remarks: list[str],
+) -> list[str]:
+    """Return the command line with its paths and its interpreter of now."""
+    words = [mapping.word(word) for word in given]
+    if command.is_python:
+        # The interpreter may be that of a virtual environment in the repository.
+        words[0] = given[0]
+    if mapping.mapped:
+        remarks.append(f"Paths in the command lead to the new places: {_named(mapping.mapped)}.")
+    if left := mapping.leftovers(words[1:]):
+        remarks.append(f"The command names the original checkout: {_named(left)}.")
+    places = (os.path.dirname(interpreter.python), *interpreter.path)
+    return with_interpreter(words, interpreter.python, places)
+
+
+def _recorder(record: Record, checkout: Checkout, interpreter: Interpreter) -> list[str]:
+    """Return the beginning of a command line that `meticulous run` records."""
+    words = [interpreter.python, "-P", "-m", "meticulous", "run"]
+    project = record.metadata.get("project-directory")
+    if isinstance(project, str) and not os.path.isabs(project):
+        project = os.path.normpath(os.path.join(checkout.root, project))
+        if os.path.isdir(project):
+            words += ["--project-directory", project]
+    return [*words, "--"]
 
 
 def _order(
@@ -131,7 +153,7 @@ def _order(
     return {
         "directory": folder,
         "ordinal": command.ordinal,
-        "words": list(words[1:]),
+        "command": digest_of(words),
         "elsewhere": work.elsewhere,
         "roots": roots,
         "reproduces": record.id,

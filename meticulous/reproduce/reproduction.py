@@ -175,7 +175,7 @@ def look_ahead(record: Record, options: Options) -> Outlook:
         obstacles.append(str(error))
     environment, _ = read_environment(record)
     try:
-        code = _find_code(record, options, environment)
+        code = find_code_for(record, options, environment)
     except (CannotReproduceError, GitError) as error:
         obstacles.append(str(error))
     root = code.source.root if code is not None and code.source is not None else None
@@ -190,7 +190,7 @@ def look_ahead(record: Record, options: Options) -> Outlook:
         )
     if options.environment != "recreate":
         try:
-            python = _python(record, options)
+            python = python_for(record, options)
             interpreter = prepare_environment(options.environment, record, python=python)
             remarks += interpreter.remarks
         except _OBSTACLES as error:
@@ -226,9 +226,10 @@ def check_reproducible(record: Record) -> None:
 def _attempt(record: Record, options: Options, watcher: Watcher, attempt: Attempt) -> Reproduction:
     _refuse_cut_short(record)
     environment, _ = read_environment(record)
-    code = _find_code(record, options, environment)
+    code = find_code_for(record, options, environment)
     watcher.tell("preparing the environment")
-    interpreter = prepare_environment(options.environment, record, python=_python(record, options))
+    python = python_for(record, options)
+    interpreter = prepare_environment(options.environment, record, python=python)
     try:
         variant = Variant(
             code,
@@ -249,7 +250,7 @@ def _judge(record: Record, carried: Carried, variant: Variant) -> Reproduction:
     comparison = carried.comparison
     verdict, reason = FAILED, ""
     if comparison is not None:
-        verdict, reason = _of_failures(record, carried.record, comparison)
+        verdict, reason = judge_endings(record, carried.record, comparison)
     elif carried.outcome.how == STOPPED:
         reason = "It was interrupted."
     elif carried.outcome.how == TIMED_OUT:
@@ -277,7 +278,7 @@ def _judge(record: Record, carried: Carried, variant: Variant) -> Reproduction:
     )
 
 
-def _of_failures(record: Record, found: Record, comparison: Comparison) -> tuple[str, str]:
+def judge_endings(record: Record, found: Record, comparison: Comparison) -> tuple[str, str]:
     """Return the verdict and its reason; of a run that failed, failing the same way is the result.
 
     Where neither left anything to compare, the same ending is all there was.
@@ -351,7 +352,7 @@ def _refuse_cut_short(record: Record) -> None:
     )
 
 
-def _python(record: Record, options: Options) -> str | None:
+def python_for(record: Record, options: Options) -> str | None:
     """Return the interpreter to take; None for the one of this process.
 
     What `meticulous run` is told to run need not be the Python that meticulous is installed in.
@@ -364,6 +365,7 @@ def _python(record: Record, options: Options) -> str | None:
     return shutil.which(command.words[0])
 
 
-def _find_code(record: Record, options: Options, environment: Mapping[str, Any]) -> Code:
+def find_code_for(record: Record, options: Options, environment: Mapping[str, Any]) -> Code:
+    """Find the repository that holds the code of a record; see `find_code`."""
     root = recorded_root(environment, record.metadata)
     return find_code(record, options.repository, [root] if root else [])

@@ -104,6 +104,7 @@ class Reproduction:
         remarks: What else a reader should know, one sentence each.
         environment: `mode`, `python` and `not-installed` of the interpreter that was used.
         code: `commit`, `snapshot`, `fetched-from` of the code that was run.
+        diagnosis: Why it does not agree, where that was asked for; see `Diagnosis`.
     """
 
     verdict: str
@@ -115,6 +116,7 @@ class Reproduction:
     remarks: list[str] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     code: dict[str, Any] = field(default_factory=dict)
+    diagnosis: dict[str, Any] | None = None
 
     @property
     def is_positive(self) -> bool:
@@ -123,7 +125,10 @@ class Reproduction:
 
     def as_document(self) -> dict[str, Any]:
         """Return the content of reproduction.json."""
-        return {"format": 1, **asdict(self)}
+        content = {"format": 1, **asdict(self)}
+        if self.diagnosis is None:
+            del content["diagnosis"]
+        return content
 
 
 def verdict_of(findings: Iterable[Finding]) -> str:

@@ -19,7 +19,6 @@ from meticulous.errors import InvalidSweepError, InvalidYamlError
 from meticulous.sweep.tree import Choice, Mapping, Node, Scalar, Sequence, Sweep
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
-_IS_SHORT = re.compile(r"\s*[^\W\d][\w.-]*=")
 _RESERVED = "!&*?@`%>"
 """What begins no plain text in YAML: tags, anchors, aliases, and characters kept for the future."""
 
@@ -39,9 +38,9 @@ def parse_sweep(text: str) -> Sweep:
     Raises:
         InvalidSweepError: The text cannot be read; points to the place and says what is expected.
     """
-    if _IS_SHORT.match(text):
-        from meticulous.sweep.short_form import parse_short_form
+    from meticulous.sweep.short_form import is_short_form, parse_short_form
 
+    if is_short_form(text):
         return Sweep(parse_short_form(text))
     return Sweep(_Reader(text).read())
 

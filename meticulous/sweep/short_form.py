@@ -10,10 +10,16 @@ from decimal import Decimal, InvalidOperation
 from meticulous.sweep.tree import Choice, Mapping, Node, Scalar
 
 _ENTRY = re.compile(r"([^\W\d][\w.-]*)=")
+_IS_SHORT = re.compile(r"\s*[^\W\d][\w.-]*=")
 _FUNCTION = re.compile(r"(range|lin|log)\(([^()]*)\)")
 
 MOST_VALUES = 1_000_000
 """How many values one of the functions may stand for."""
+
+
+def is_short_form(text: str) -> bool:
+    """Say whether a sweep is written in the short form: it begins with `name=`."""
+    return _IS_SHORT.match(text) is not None
 
 
 def parse_short_form(text: str) -> Mapping:

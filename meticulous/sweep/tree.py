@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -29,19 +31,21 @@ class Choice:
     """One of several, as `1 | 2` says."""
 
     options: tuple[Node, ...]
+    _ends: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A range may stand for a million options, and each point asks for one of them.
+        ends = itertools.accumulate(option.count() for option in self.options)
+        object.__setattr__(self, "_ends", tuple(ends))
 
     def count(self) -> int:
         """Return how many values it stands for."""
-        return sum(option.count() for option in self.options)
+        return self._ends[-1]
 
     def value_at(self, index: int) -> Any:
         """Return the value of this number, from 0, the options in their order."""
-        for option in self.options:
-            size = option.count()
-            if index < size:
-                return option.value_at(index)
-            index -= size
-        raise IndexError(index)
+        place = bisect.bisect_right(self._ends, index)
+        return self.options[place].value_at(index - (self._ends[place - 1] if place else 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from benchmarks.process import (
     interleave,
 )
 from benchmarks.table import Row, added, alone, times
+from benchmarks.worktrees import worktrees
 
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "iris"
 
@@ -43,6 +44,7 @@ def measure(options: Options, scratch: Path, say: Callable[[str], None]) -> list
         (f"{extent.opens:,} opens", _opens),
         ("an example that reads its data", _example),
         (f"the digest of {extent.hashed_megabytes} MB", _digests),
+        ("private worktrees", worktrees),
     ):
         say(f"measuring {what}")
         rows += part(bench)

@@ -368,7 +368,7 @@ def test_a_commit_that_is_gone_cannot_be_reproduced_and_says_so_in_the_new_folde
 def test_a_program_that_never_ends_is_ended(project, reproduce):
     endless = (
         f"{WITHOUT_ARGUMENTS}import os, signal, subprocess, time\n"
-        "subprocess.Popen(['sleep', '600'])\n"
+        "if 'GO' not in os.environ: subprocess.Popen(['sleep', '600'])\n"
         "if 'STUBBORN' in os.environ: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "while 'GO' not in os.environ: time.sleep(0.01)\n"
     )
@@ -688,3 +688,95 @@ def test_a_resumed_run_and_a_distributed_one_are_remarked(project, reproduce):
     remarks = " ".join(reproduce(project, "base", code=1)["remarks"])
     assert "resumed (2 starts)" in remarks
     assert "one of 4 processes" in remarks
+
+
+def test_a_module_and_a_forked_experiment_are_reproduced(project, reproduce):
+    project.commit(
+        {
+            "package/__init__.py": "",
+            "package/train.py": "from meticulous import Experiment\n"
+            "with Experiment({}) as e:\n    e.summary(name=__name__)\n",
+            "fork.py": "import multiprocessing, sys\nfrom meticulous import Experiment\n"
+            "def work(n):\n"
+            "    with Experiment({'n': n}) as e:\n        e.summary(n=n)\n"
+            "child = multiprocessing.get_context('fork').Process(target=work, args=(7,))\n"
+            "child.start()\nchild.join()\n",
+        }
+    )
+    record(project, "-m", "package.train")
+    record(project, "fork.py")
+    for number in ("1", "2"):
+        found = reproduce(project, number)
+        assert found["verdict"] == "IDENTICAL", found
+    assert read(project, 4, "summary.json") == {"n": 7}
+
+
+def test_recorded_variables_are_given_again(project, reproduce):
+    project.commit(
+        {
+            "variables.py": "import os\nfrom meticulous import Experiment\n"
+            "with Experiment({}) as e:\n"
+            "    e.summary(threads=os.environ.get('OMP_NUM_THREADS'), hash=hash('a'))\n"
+        }
+    )
+    record(project, "variables.py", env={"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "5"})
+    found = reproduce(project, "1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    assert found["verdict"] == "IDENTICAL", found
+    assert read(project, 2, "summary.json")["threads"] == "3"
+
+
+def test_another_interpreter_may_be_named(project, reproduce, tmp_path: Path):
+    record(project, "train.py")
+    link = tmp_path / "bin" / "python9"
+    link.parent.mkdir()
+    link.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    link.chmod(0o755)
+    found = reproduce(project, "1", "--python", str(link))
+    assert found["environment"]["python"] == str(link)
+    found = reproduce(project, "1", "--python", "/no/such/python", code=1)
+    assert found["verdict"] == "CANNOT"
+
+
+def test_a_repository_that_moved_is_found_where_its_records_are(project, reproduce):
+    record(project, "train.py", "--data", str(project.write("data/v.json", "[1]")))
+    moved = project.directory.with_name("moved")
+    project.directory.rename(moved)
+    project.directory = moved
+    found = reproduce(project, "1")
+    assert found["verdict"] == "IDENTICAL", found
+
+
+def test_it_does_not_matter_where_it_is_started(command, project, tmp_path: Path):
+    project.commit({"go.sh": "#!/bin/sh\npwd > /dev/null\necho gone\n"})
+    (project.directory / "go.sh").chmod(0o755)
+    project.commit(message="executable")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert command("run", "--", "./go.sh", cwd=project.directory).returncode == 0
+    words = ["run", "--project-directory", str(project.directory), "--", "sh", "-c", "echo x"]
+    done = command(*words, cwd=elsewhere)
+    assert done.returncode == 0, done.stderr
+    for number in ("1", "2"):
+        done = command("reproduce", str(folder(project, number)), cwd=elsewhere)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "IDENTICAL" in done.stdout
+    assert os.listdir(elsewhere) == []
+
+
+def test_a_missing_module_names_the_interpreter_that_had_it(project, reproduce, tmp_path: Path):
+    project.commit({"needs.py": f"{WITHOUT_ARGUMENTS}import only_there\n"})
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "only_there.py").write_text("")
+    link = tmp_path / "python"
+    link.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    link.chmod(0o755)
+    record(project, "needs.py", env={"PYTHONPATH": f"{library}:{os.environ['PYTHONPATH']}"})
+    path = folder(project, 1) / "environment.json"
+    facts = json.loads(path.read_text())
+    facts["python"]["executable"] = str(link)
+    path.write_text(json.dumps(facts))
+    (library / "only_there.py").unlink()
+    found = reproduce(project, "1", code=1)
+    assert found["verdict"] == "FAILED"
+    assert any(f"--python {link}" in remark for remark in found["remarks"]), found["remarks"]

@@ -719,7 +719,11 @@ class TestHotPath:
             "MeticulousError",
             "MismatchedArgsException",
             "MismatchedCommitException",
+            "Param",
             "__version__",
+            "declaration_of",
+            "main",
+            "param",
         ]
         for name in meticulous.__all__:
             assert getattr(meticulous, name) is not None

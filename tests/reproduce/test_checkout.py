@@ -435,6 +435,53 @@ def test_pointers_of_large_files_are_named(repository, record_of, checkout):
         assert repository.git("status", "--porcelain", cwd=Path(found.root)) == ""
 
 
+_FILTER = """\
+#!{python}
+import sys
+
+def read():
+    found = []
+    while True:
+        size = int(sys.stdin.buffer.read(4) or b"0", 16)
+        if size < 4:
+            return found
+        found.append(sys.stdin.buffer.read(size - 4))
+
+def write(*packets):
+    for packet in packets:
+        sys.stdout.buffer.write(b"%04x" % (len(packet) + 4) + packet)
+    sys.stdout.buffer.write(b"0000")
+    sys.stdout.buffer.flush()
+
+read()
+write(b"git-filter-server\\n", b"version=2\\n")
+read()
+write(b"capability=clean\\n", b"capability=smudge\\n")
+while command := read():
+    read()
+    write(b"status=success\\n")
+    write(b"content\\n" if command[0] == b"command=smudge\\n" else {pointer!r})
+    write()
+"""
+"""A program that speaks git's protocol for filters, as git-lfs does."""
+
+
+def test_large_files_are_filled_in_where_git_lfs_is_installed(
+    repository, record_of, checkout, tmp_path: Path, monkeypatch
+):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    head = repository.commit({".gitattributes": "*.bin filter=lfs\n", "big.bin": pointer})
+    program = tmp_path / "bin" / "git-lfs"
+    program.parent.mkdir()
+    program.write_text(_FILTER.format(python=sys.executable, pointer=pointer.encode()))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with checkout(record_of(repository.directory / "experiments", head)) as found:
+        assert files_below(found.root)["big.bin"] == "content\n"
+        assert found.remarks == ()
+        assert repository.git("status", "--porcelain", cwd=Path(found.root)) == ""
+
+
 def test_the_worktree_goes_also_after_an_error_and_when_it_is_read_only(
     repository, record_of, checkout
 ):

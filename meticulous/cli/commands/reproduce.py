@@ -21,6 +21,7 @@ Examples:
   meticulous reproduce -1 --tolerance loss=1e-6 --tolerance '*=rel:1e-3'
   meticulous reproduce 12 --environment recreate --timeout 3600
   meticulous reproduce --all --filter "status == 'SUCCESS'" --jobs 2
+  meticulous reproduce 12 --diagnose
   meticulous reproduce 12 --dry-run
 """
 
@@ -76,6 +77,17 @@ class _Reproduce(SectionedCommand, CountsBackwards):
     multiple=True,
     help="The value of the option --NAME where it is a secret and so not in the record.",
 )
+@click.option(
+    "--diagnose",
+    is_flag=True,
+    help="Where it does not agree, run the recorded state again, then with one thing changed at a "
+    "time, and say what moves the numbers.",
+)
+@click.option(
+    "--present",
+    is_flag=True,
+    help="With --diagnose: also where it agrees, and with your present code, inputs and variables.",
+)
 @click.option("--keep", is_flag=True, help="Leave the private worktree, and say where it is.")
 @click.option(
     "--repository",
@@ -113,8 +125,11 @@ def reproduce(
     The exit code is 0 when every verdict is IDENTICAL or AGREES, else 1.
     """
     from meticulous.cli.reproducing import Printer, carry_out_all, print_outlooks
+    from meticulous.reproduce.diagnosis import Diagnosed
     from meticulous.reproduce.reproduction import check_reproducible
 
+    if options["present"] and not options["diagnose"]:
+        raise click.UsageError("--present is about a diagnosis; give --diagnose as well.")
     records = _chosen(words, directory, everything, options)
     settings = _settings(options)
     as_list = everything or len(records) > 1
@@ -124,7 +139,8 @@ def reproduce(
         for record in records:
             check_reproducible(record)
     printer = Printer(as_json, as_list, options["verbose"])
-    return carry_out_all(records, settings, options["jobs"], printer)
+    wanted = Diagnosed(options["present"]) if options["diagnose"] else None
+    return carry_out_all(records, settings, options["jobs"], printer, wanted)
 
 
 def _chosen(

@@ -22,6 +22,7 @@ from meticulous.recorder.writer import RecordWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from meticulous.recorder.ending.outcome import Ending
@@ -91,6 +92,7 @@ class AttachedRecording:
         gate.learn(facts["default_args"])
         self.writer = RecordWriter(directory, gate, metadata)
         self.state = "running"
+        self.last_looks: list[Callable[[], None]] = []
         self.repository: str | None = os.environ.get(layout.REPOSITORY_VARIABLE)
         self._owner = os.getpid()
         self.randomness = observe_randomness()
@@ -113,6 +115,8 @@ class AttachedRecording:
         if not self.is_running:
             return
         self.state = "finished"
+        for look in self.last_looks:
+            look()
         declared = {"status": ending.status, "reason": ending.reason}
         self.write_randomness()
         tell(self.writer.paths.directory, ending=declared)

@@ -50,13 +50,15 @@ class RecordedProgram:
     Args:
         command: The program.
         record: The opened record.
+        keeps_args: Whether the arguments are known already, and not to be had from the program.
     """
 
-    def __init__(self, command: Command, record: OpenRecord) -> None:
+    def __init__(self, command: Command, record: OpenRecord, *, keeps_args: bool = False) -> None:
         self.command = command
         self.record = record
         self.writer = record.writer
         self.pid = -1
+        self._keeps_args = keeps_args
         self._handed_over: dict[str, Any] = {}
         self._saw_interrupt = False
         self._watch = Watch(self._tick, self.writer.beat, HEARTBEAT_SECONDS, fork_lock)
@@ -263,7 +265,7 @@ class RecordedProgram:
         writer.metadata["tags"] = list(dict.fromkeys(tags))
         args, defaults = news.get("args"), news.get("default_args")
         with writer.tolerating("the program's arguments"):
-            if args is not None:
+            if args is not None and not self._keeps_args:
                 writer.gate.learn(args)
                 writer.write_args(args, defaults)
             writer.write_metadata()

@@ -1,0 +1,1 @@
+"""The kinds of values: what each accepts, how it is read from a text, and how it is written."""

@@ -1,0 +1,46 @@
+"""What stands in a working tree now, against a commit: changed files, and texts in its files."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from meticulous.git.command import Question, ask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PLAIN = ("-c", "core.quotePath=false", "-c", "core.fsmonitor=false")
+_DIFF = ("diff", "--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=all", "-z")
+_PLACE = re.compile(rb"[^:]+:([^\0]+)\0(\d+)[:\0]")
+
+
+def changed_since(root: str, commit: str) -> list[str]:
+    """Return the files in which the working tree differs from a commit, relative to the root.
+
+    Files that git neither tracks nor ignores are among them.
+
+    Raises:
+        GitError: Git failed, for instance because the commit does not exist.
+    """
+    changed = ask(root, *_PLAIN, *_DIFF, commit, "--")
+    untracked = ask(root, *_PLAIN, "ls-files", "--others", "--exclude-standard", "-z")
+    names = {os.fsdecode(name) for name in (changed + untracked).split(b"\0") if name}
+    return sorted(names)
+
+
+def places_of(directory: str, commit: str, texts: Sequence[str]) -> list[str]:
+    """Return where in the files of a commit one of the texts stands, as "path:line".
+
+    Raises:
+        GitError: Git failed, for instance because the commit does not exist.
+    """
+    words = [word for text in texts for word in ("-e", text)]
+    command = ("grep", "-n", "-I", "-F", "-z", "--full-name", "--no-color", *words, commit, "--")
+    with Question(directory, *_PLAIN, *command) as question:
+        answer = question.answer()
+    if answer.code == 1:  # not found
+        return []
+    found = (_PLACE.match(line) for line in answer.output.split(b"\n"))
+    return [f"{os.fsdecode(place[1])}:{int(place[2])}" for place in found if place]

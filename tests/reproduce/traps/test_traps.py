@@ -1,0 +1,80 @@
+"""Each kind of trap: the verdict of the reproduction, and the cause that its diagnosis names."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from trapdoors import TRAPS, Stage
+from untouched import fingerprint
+from waiting import wait_until
+from wheelhouse import Wheelhouse, only_index
+
+
+class Index(Wheelhouse):
+    """With a package that brings nothing but further places for modules."""
+
+    def add_path(self, name: str, line: str) -> None:
+        path = self.directory / f"{name}-999-py3-none-any.whl"
+        info = f"{name}-999.dist-info"
+        files = {
+            f"{name}.pth": line,
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 999\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+        files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+        with zipfile.ZipFile(path, "w") as archive:
+            for file, text in files.items():
+                archive.writestr(file, text)
+
+
+@pytest.fixture
+def stage(repository, tmp_path, monkeypatch) -> Stage:
+    """A repository, and a package index of the test's own."""
+    for name in ("OMP_NUM_THREADS", "PYTHONHASHSEED"):
+        monkeypatch.delenv(name, raising=False)
+    only_index(tmp_path / "wheels", monkeypatch)
+    (tmp_path / "wheels").rmdir()
+    return Stage(repository, Index(tmp_path / "wheels"))
+
+
+def described(directory: Path) -> bool:
+    try:
+        return "requirements.txt" in (directory / "SHA256SUMS").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_the_diagnosis_names_the_cause(name, stage):
+    trap = TRAPS[name]
+    if trap.cores is not None and len(os.sched_getaffinity(0)) <= trap.cores:
+        pytest.skip("this machine has too few processors")
+    trap.prepare(stage)
+    stage.record(trap)
+    wait_until(lambda: described(stage.path("experiments", "1")))
+    trap.spring(stage)
+    before = fingerprint(stage.directory, "experiments")
+
+    done = stage.run("-m", "meticulous", "reproduce", "1", "--json", "--diagnose", *trap.words)
+
+    found = json.loads(done.stdout or "null")
+    assert found is not None, done.stderr
+    diagnosis = found["diagnosis"]
+    shown = json.dumps(diagnosis, indent=1) + done.stderr
+    assert found["verdict"] == trap.verdict, shown
+    assert (diagnosis["kind"], diagnosis["causes"]) == (trap.kind, list(trap.causes)), shown
+    for words in trap.says:
+        assert words in diagnosis["sentence"], shown
+    assert done.returncode == (0 if trap.verdict in ("IDENTICAL", "AGREES") else 1)
+    # The runs of the diagnosis left nothing: neither numbers, nor worktrees, nor changed files.
+    numbered = [one for one in os.listdir(stage.path("experiments")) if one.isdecimal()]
+    assert sorted(numbered) == ["1", "2"]
+    assert fingerprint(stage.directory, "experiments") == before
+    cache = Path(os.environ["XDG_CACHE_HOME"], "meticulous", "worktrees")
+    assert os.listdir(cache) == []
+    written = json.loads(stage.path("experiments", "2", "reproduction.json").read_text())
+    assert written["diagnosis"] == diagnosis
