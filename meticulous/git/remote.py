@@ -77,4 +77,6 @@ def _split(text: str, ends: str) -> tuple[str, str]:
 def _is_host(authority: str) -> bool:
     """Tell whether this is a host with, perhaps, a port."""
     host, colon, port = authority.rpartition(":")
-    return not colon or host.startswith("[") or port == "" or port.isdigit()
+    if not colon or host.startswith("["):
+        return True
+    return ":" not in host and (port == "" or port.isdigit())

@@ -34,6 +34,7 @@ from meticulous.git.remote import (
         ("ssh://git@host.org/a.git", "ssh://git@host.org/a.git"),
         ("ssh://git:pass@host.org:22/a.git", "ssh://git@host.org:22/a.git"),
         ("ssh://git:pa/ss@host.org/a.git", "ssh://git@host.org/a.git"),
+        ("https://me:pass:?word@host.org/a", "https://host.org/a"),
         ("ssh://host.org/a.git", "ssh://host.org/a.git"),
         ("git@host.org:a/b.git", "git@host.org:a/b.git"),
         ("/home/user/a@b", "/home/user/a@b"),

@@ -28,7 +28,11 @@ SHELL = """\
 echo go
 read line
 i=0
-while [ $i -lt 200 ]; do seq $((i * 1000)) $((i * 1000 + 999)) {to}; i=$((i + 1)); done
+while [ $i -lt 200 ]; do
+    seq $((i * 1000)) $((i * 1000 + 999)) {to}
+    i=$((i + 1))
+    [ $((i % 20)) = 0 ] && sleep 0.05  # a machine with other work lets nobody look for so long
+done
 exit 3
 """
 

@@ -50,9 +50,6 @@ _UNSHOWN_BYTES = 1 << 20
 
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
-_PARTS = {"stdout": 1, "stderr": 4}
-"""One over the part of the room held on the disk that a stream gets."""
-
 
 class DescriptorStream:
     """One of stdout and stderr, captured at the level of its descriptor.
@@ -120,7 +117,7 @@ class DescriptorStream:
             # Numbers from 10 up stay clear of the small ones that shell scripts use by hand.
             self._saved = fcntl.fcntl(self.descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
             self._mirror = Mirror(self._file, self._saved)
-            self._reserve = Reserve(self._file, _PARTS[self.name])
+            self._reserve = Reserve(self._file)
             self._reserve.begin()
             self._text = make_text(self._original, self)
             self._was_line_buffered = bool(getattr(self._original, "line_buffering", True))

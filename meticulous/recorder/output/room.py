@@ -64,7 +64,6 @@ class Reserve:
 
     Args:
         file: Descriptor of the file, open for writing.
-        part: One over the part of the usual room that this file gets.
     """
 
     __slots__ = (
@@ -72,7 +71,6 @@ class Reserve:
         "_freed",
         "_is_off",
         "_looks_at_rest",
-        "_part",
         "_size",
         "_until",
         "is_nearly_full",
@@ -80,9 +78,8 @@ class Reserve:
         "mark",
     )
 
-    def __init__(self, file: int, part: int = 1) -> None:
+    def __init__(self, file: int) -> None:
         self._file = file
-        self._part = part
         self._size = os.fstat(file).st_size
         self._until = self._size
         self._freed = 0
@@ -113,7 +110,7 @@ class Reserve:
             return True
         if grown < 0:  # emptied; what was held has gone with it
             self._until = self._size
-        usual = (_RESERVED if self.is_scarce else _RESERVED_AT_EASE) // self._part
+        usual = _RESERVED if self.is_scarce else _RESERVED_AT_EASE
         wanted = max(usual, min(_LOOKS_AHEAD * grown, _MOST_RESERVED))
         if self._until - self._size >= wanted - wanted // 4:
             return True
@@ -132,7 +129,7 @@ class Reserve:
             carried: How far into the file everything has been carried on.
         """
         self._look_at_size()
-        wanted = _RESERVED // self._part
+        wanted = _RESERVED
         end = max(carried - _LOOKED_AT_AGAIN, 0) // _BLOCK * _BLOCK
         if self.mark is None or end <= self._freed:
             return

@@ -25,9 +25,6 @@ _DESCRIPTORS = (1, 2)
 _HASTY_TICKS = 250
 """How many ticks an answer of the program is awaited with haste; it may be busy in C code."""
 
-_PART_OF_ERRORS = 4
-"""Less is written to stderr: one over the part of the room for stdout that it gets."""
-
 
 class ProgramStreams:
     """The two output files of a program, and our own output that they are carried on to.
@@ -51,12 +48,11 @@ class ProgramStreams:
         self._is_full = False
         self._since_look = 0.0
         targets = [descriptor if _is_open(descriptor) else None for descriptor in _DESCRIPTORS]
-        parts = (1, _PART_OF_ERRORS)
-        for target, part, name in zip(targets, parts, (layout.STDOUT, layout.STDERR), strict=True):
+        for target, name in zip(targets, (layout.STDOUT, layout.STDERR), strict=True):
             file = open_to_append(writer.paths.path(name))
             self.files.append(file)
             self._mirrors.append(Mirror(file, target))
-            self._reserves.append(Reserve(file, part))
+            self._reserves.append(Reserve(file))
 
     def begin(self, pid: int) -> None:
         """Know the program, which has been started with the files."""
