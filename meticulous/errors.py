@@ -123,10 +123,6 @@ class CheckoutError(GitError):
     """The recorded code cannot be put into a private worktree."""
 
 
-class FetchError(GitError):
-    """A commit that is not here cannot be fetched from where it was recorded to be."""
-
-
 class NoRoomError(MeticulousError, OSError):
     """The disk has no room for a private worktree or the inputs in it."""
 
@@ -189,3 +185,7 @@ class ConfirmationNeededError(MeticulousError, ValueError):
 
 class NotRegisteredError(MeticulousError, ValueError):
     """An experiment is to be launched or changed as a registered one, and is none."""
+
+
+class SettingError(MeticulousError, ValueError):
+    """A setting does not exist, has a value it cannot have, or cannot be read or written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 import types
 
@@ -26,6 +27,49 @@ def own_annotations(thing: Any) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
+class Unknown:
+    """Stands in a resolved annotation for a name that does not exist while the program runs.
+
+    Names imported under `if TYPE_CHECKING` are such. What is around them is still understood:
+    `Annotated[Tensor, Param("weights")]` marks a parameter, and `list[Tensor]` is a list.
+
+    Args:
+        name: The name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __getattr__(self, name: str) -> Unknown:
+        if name.startswith("__"):  # or typing would take it for anything that has such attributes
+            raise AttributeError(name)
+        return Unknown(f"{self.name}.{name}")
+
+    def __getitem__(self, key: Any) -> Unknown:
+        keys = key if isinstance(key, tuple) else (key,)
+        return Unknown(f"{self.name}[{', '.join(map(text_of, keys))}]")
+
+    def __call__(self, *_: Any, **__: Any) -> Unknown:
+        """Return itself; typing refuses what cannot be called."""
+        return self
+
+    def __or__(self, other: Any) -> Unknown:
+        return Unknown(f"{self.name} | {text_of(other)}")
+
+    def __ror__(self, other: Any) -> Unknown:
+        return Unknown(f"{text_of(other)} | {self.name}")
+
+
+class _Names(dict[str, "Any"]):
+    """The names an annotation may use; what is none of them is Unknown."""
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name) if hasattr(builtins, name) else Unknown(name)
+
+
 def resolve(annotation: Any, names: Mapping[str, Any], local: Mapping[str, Any]) -> Any:
     """Return the object that an annotation means; MISSING where its text cannot be understood.
 
@@ -38,9 +82,11 @@ def resolve(annotation: Any, names: Mapping[str, Any], local: Mapping[str, Any])
     if isinstance(annotation, str):
         try:
             # It is the user's own code, which Python itself would have evaluated on import.
-            annotation = eval(annotation, dict(names), dict(local))  # noqa: S307
+            annotation = eval(annotation, {}, _Names({**names, **local}))  # noqa: S307
         except Exception:
             return MISSING
+    if isinstance(annotation, Unknown):
+        return MISSING
     if annotation is None:
         return type(None)
     if _holds_text(annotation):
@@ -50,6 +96,8 @@ def resolve(annotation: Any, names: Mapping[str, Any], local: Mapping[str, Any])
 
 def _holds_text(annotation: Any) -> bool:
     """Say whether a part of an annotation, as in `list["Model"]`, is still text."""
+    if isinstance(annotation, Unknown):
+        return False
     if isinstance(annotation, str) or hasattr(annotation, "__forward_arg__"):
         return True
     if is_literal(annotation):
@@ -65,9 +113,10 @@ def _resolve_inner(annotation: Any, names: Mapping[str, Any], local: Mapping[str
 
     holder.__annotations__ = {"it": annotation}
     try:
-        return typing.get_type_hints(holder, dict(names), dict(local), include_extras=True)["it"]
+        known = _Names({**names, **local})
+        return typing.get_type_hints(holder, dict(names), known, include_extras=True)["it"]
     except Exception:
-        return MISSING
+        return annotation  # its parts that are text allow everything
 
 
 def arguments(annotation: Any) -> tuple[Any, ...]:
@@ -172,8 +221,9 @@ def text_of(annotation: Any) -> str:
     """Return an annotation as one would write it: `float`, `list[int]`, `str | None`."""
     if annotation is MISSING:
         return ""
-    if isinstance(annotation, str):
-        return annotation
+    annotation = getattr(annotation, "__forward_arg__", annotation)
+    if isinstance(annotation, (str, Unknown)):
+        return str(annotation)
     annotation = _unwrapped(annotation)
     if annotation is type(None) or annotation is None:
         return "None"

@@ -152,7 +152,7 @@ class Declaration:
         import difflib
 
         known = list(dict.fromkeys([*self.parameters, *(name for name, _ in self.flattened())]))
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
         if near:
             hint = f"the nearest: {', '.join(near)}"
         else:
@@ -251,6 +251,8 @@ def _declared(thing: Any) -> Declaration:
     is_class = isinstance(thing, type)
     if is_class and is_experiment(thing):
         return class_declaration(thing)
+    if is_experiment(type(thing)):
+        return declaration_of(type(thing))
     if hasattr(thing, "__dataclass_fields__"):
         from meticulous.declare.objects import dataclass_declaration
 

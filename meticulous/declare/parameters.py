@@ -197,18 +197,25 @@ def _kind(default: Any, annotation: Any, type_text: str) -> Kind:
 
 def _require(constraints: Param, value: Any) -> None:
     choices = constraints.choices
-    if choices is not None and value not in choices:
+    if choices is not None and not _is_among(value, choices):
         raise UnfitError(f"must be one of {', '.join(map(repr, choices))}", described(value))
     for key, words in BOUNDS.items():
         bound = getattr(constraints, key)
         if bound is None:
             continue
         try:
-            is_within = getattr(operator, key)(value, bound)
-        except TypeError:
+            is_within = bool(getattr(operator, key)(value, bound))
+        except Exception:  # the two cannot be compared
             raise UnfitError(f"must be {words} {bound}", described(value)) from None
         if not is_within:
             raise UnfitError(f"must be {words} {bound}", f"it is {value!r}")
+
+
+def _is_among(value: Any, choices: tuple[Any, ...]) -> bool:
+    try:
+        return value in choices
+    except Exception:  # an array is neither equal to another nor not
+        return False
 
 
 def overlaid(base: Mapping[Any, Any], update: Mapping[Any, Any]) -> dict[Any, Any]:

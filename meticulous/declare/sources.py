@@ -7,7 +7,14 @@ a notebook's class without methods, a zip file without sources), nothing is foun
 from __future__ import annotations
 
 import re
-import sys
+
+from meticulous.declare.finding import (
+    class_lines,
+    class_node,
+    function_node,
+    lines_of,
+    margin_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,10 +70,10 @@ class ClassSource:
 def class_source(owner: type) -> ClassSource:
     """Return what the source text of a class says; where there is none, nothing."""
     found = ClassSource()
-    lines = _class_lines(owner)
+    lines = class_lines(owner)
     if not any("@p" in line for line in lines):
         return found
-    node, lines = _class_node(owner, lines)
+    node, lines = class_node(owner, lines)
     if node is None:
         return found
     import ast
@@ -91,8 +98,8 @@ def argument_comments(function: Any) -> dict[str, str]:
     Lines that hold nothing but a comment go on with it.
     """
     code = function.__code__
-    lines = _lines_of(code.co_filename, getattr(function, "__globals__", {}))
-    node = _function_node(code, lines)
+    lines = lines_of(code.co_filename, getattr(function, "__globals__", {}))
+    node, lines = function_node(code, lines)
     if node is None:
         return {}
 
@@ -170,7 +177,7 @@ def _signature_comments(lines: list[str], first: int) -> dict[int, str]:
     return found
 
 
-def _assignments(body: list[ast.stmt], names: Any) -> Iterator[tuple[list[str], ast.stmt]]:
+def _assignments(body: list[ast.stmt], names: Any) -> Iterator[tuple[list[Any], ast.stmt]]:
     """Yield the names that statements assign, with the statements, ifs and the like included."""
     import ast
 
@@ -182,7 +189,7 @@ def _assignments(body: list[ast.stmt], names: Any) -> Iterator[tuple[list[str], 
             if found:
                 yield found, statement
             continue
-        for part in ("body", "orelse", "finalbody"):
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(statement, part, None)
             if isinstance(inner, list):
                 yield from _assignments(inner, names)
@@ -205,21 +212,29 @@ def _read_init(node: ast.FunctionDef, lines: list[str], found: ClassSource) -> N
 
     instance = node.args.args[0].arg
 
-    def attributes(statement: Any) -> list[str]:
+    def attributes(statement: Any) -> list[tuple[str, ast.expr | None]]:
+        """Return the attributes that a statement assigns, with the expressions of their values."""
+        value = getattr(statement, "value", None)
+        pairs: list[tuple[ast.expr, ast.expr | None]] = []
+        for target in _targets(statement):
+            parts, values = getattr(target, "elts", None), getattr(value, "elts", None)
+            if parts and values and len(parts) == len(values):
+                pairs += zip(parts, values, strict=True)
+            else:
+                pairs.append((target, value))
         return [
-            target.attr
-            for target in _targets(statement)
+            (target.attr, value)
+            for target, value in pairs
             if isinstance(target, ast.Attribute)
             and isinstance(target.value, ast.Name)
             and target.value.id == instance
         ]
 
-    for names, statement in _assignments(node.body, attributes):
+    for assigned, statement in _assignments(node.body, attributes):
         help = _help_of(statement, lines)
         if help is not None:
             annotation = getattr(statement, "annotation", None)
-            default = getattr(statement, "value", None)
-            for name in names:
+            for name, default in assigned:
                 found.in_init[name] = InitAssignment(help, annotation, default)
 
 
@@ -237,7 +252,7 @@ def _help_of(statement: Any, lines: list[str]) -> str | None:
     for line in lines[last:]:
         # Only what stands further in than the statement goes on with its comment.
         text = line.strip()
-        if not text.startswith("#") or _margin(line) <= statement.col_offset:
+        if not text.startswith("#") or margin_of(line) <= statement.col_offset:
             break
         words.append(_words(text))
     return " ".join(word for word in words if word)
@@ -256,132 +271,3 @@ def _mark_within(lines: list[str]) -> str | None:
     except (tokenize.TokenError, SyntaxError):
         pass
     return None
-
-
-def _class_lines(owner: type) -> list[str]:
-    module = sys.modules.get(owner.__module__)
-    names = vars(module) if module is not None else {}
-    # Methods know the cell of a notebook in which they were written; the module knows only itself.
-    files = [code.co_filename for code in _codes(owner)]
-    file = names.get("__file__")
-    if isinstance(file, str):
-        files.append(file)
-    for one in dict.fromkeys(files):
-        lines = _lines_of(one, names)
-        if any(f"class {owner.__name__}" in line for line in lines):
-            return lines
-    return []
-
-
-def _codes(owner: type) -> list[Any]:
-    values = [getattr(value, "__func__", value) for value in vars(owner).values()]
-    values = [getattr(value, "fget", value) for value in values]
-    return [
-        value.__code__
-        for value in values
-        if hasattr(value, "__code__") and value.__module__ == owner.__module__
-    ]
-
-
-def _lines_of(file: str, names: dict[str, Any]) -> list[str]:
-    """Return the lines of a source file, or of a cell of a notebook; none where there is none."""
-    if file.endswith(".py"):
-        try:
-            with open(file, encoding="utf-8-sig", newline=None) as source:
-                text = source.read()
-        except (OSError, UnicodeDecodeError):
-            pass  # in a zip file, or in another encoding
-        else:
-            # Not by splitlines, to which a form feed ends a line.
-            return [f"{line}\n" for line in text.split("\n")]
-    import linecache
-
-    try:
-        linecache.checkcache(file)
-        return linecache.getlines(file, names)
-    except Exception:  # a loader may raise anything; without source there is only less help
-        return []
-
-
-def _class_node(owner: type, lines: list[str]) -> tuple[ast.ClassDef | None, list[str]]:
-    """Return the statement that made a class, and the lines that its line numbers mean."""
-    header = re.compile(rf"\s*class\s+{re.escape(owner.__name__)}\b")
-    starts = [number for number, line in enumerate(lines, 1) if header.match(line)]
-    first_lines = [code.co_firstlineno for code in _codes(owner)]
-    first = vars(owner).get("__firstlineno__")
-    if isinstance(first, int):
-        first_lines.append(first)
-    before = [number for number in starts if all(number <= line for line in first_lines)]
-    if len(starts) == 1 or (first_lines and before):
-        # The nearest above its code is the one; a decorator may stand above the class.
-        return _statement_at(lines, before[-1] if before else starts[0], owner.__name__)
-    import ast
-
-    # Several classes of that name and none with code: only the whole file tells them apart.
-    try:
-        tree = ast.parse("".join(lines))
-    except (SyntaxError, ValueError):  # cells with magics; a file that was changed meanwhile
-        return None, []
-    found = list(_classes_named(tree, owner.__qualname__.split(".")))
-    return (found[-1], lines) if found else (None, [])
-
-
-def _statement_at(lines: list[str], first: int, name: str) -> tuple[Any, list[str]]:
-    """Return the class or function that begins at a line, and the lines that its numbers mean.
-
-    Only its own lines are parsed, for those of a whole file can take a tenth of a second. They end
-    before a line that stands no further in; where that is within brackets or a text, what is before
-    cannot be parsed, and the next such line is tried.
-    """
-    import ast
-
-    margin = _margin(lines[first - 1])
-    around = ["if True:\n"] if margin else []
-    tries = 0
-    for end in range(first, len(lines) + 1):
-        follows = lines[end] if end < len(lines) else "end"
-        if not follows.strip() or follows.lstrip()[0] == "#" or _margin(follows) > margin:
-            continue
-        own = [*around, *lines[first - 1 : end]]
-        try:
-            statement: Any = ast.parse("".join(own)).body[0]
-        except (SyntaxError, ValueError):
-            tries += 1
-            if tries == _MOST_TRIES:
-                break
-            continue
-        statement = statement.body[0] if around else statement
-        return (statement, own) if getattr(statement, "name", None) == name else (None, [])
-    return None, []
-
-
-_MOST_TRIES = 100
-
-
-def _margin(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _classes_named(node: Any, path: list[str]) -> Iterator[ast.ClassDef]:
-    """Yield the classes of a qualified name, `Outer.Inner` or `make.<locals>.Train`."""
-    import ast
-
-    for inner in ast.iter_child_nodes(node):
-        if isinstance(inner, ast.ClassDef) and inner.name == path[0]:
-            if len(path) == 1:
-                yield inner
-            else:
-                yield from _classes_named(inner, path[1:])
-        elif isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if path[:2] == [inner.name, "<locals>"]:
-                yield from _classes_named(inner, path[2:])
-        elif isinstance(inner, ast.stmt) and not isinstance(inner, ast.ClassDef):
-            yield from _classes_named(inner, path)
-
-
-def _function_node(code: Any, lines: list[str]) -> tuple[Any, list[str]]:
-    first = code.co_firstlineno
-    if first > len(lines) or not any("#" in line for line in lines[first - 1 :]):
-        return None, []
-    node, own = _statement_at(lines, first, code.co_name)
-    return (node, own) if hasattr(node, "args") else (None, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import linecache
 import sys
 import textwrap
 from pathlib import Path
@@ -247,6 +248,30 @@ class TestTheSourceIsReadAsPythonReadsIt:
         assert line(first(), "a") == "a: int=1 ~ first"
         assert line(second(), "a") == "a: int=1 ~ second"
 
+    def test_a_class_within_one_of_its_name_has_its_own_source(self, tmp_path, monkeypatch):
+        text = """
+            class A:
+                a: int = 1  # @p outer
+                class A:
+                    a: int = 2  # @p inner
+                    def run(self): ...
+                text = '''
+            class A:
+            '''
+                b: int = 3  # @p behind
+                def run(self): ...
+            class B:
+                class A:
+                    a: int = 4  # @p of B
+        """
+        module = imported(tmp_path, monkeypatch, textwrap.dedent(text))
+        assert [one.help for one in declaration_of(module.A).parameters.values()] == [
+            "outer",
+            "behind",
+        ]
+        assert line(module.A.A, "a") == "a: int=2 ~ inner"
+        assert line(module.B.A, "a") == "a: int=4 ~ of B"
+
     def test_without_source_only_what_comments_say_is_missing(self):
         space: dict[str, Any] = {"param": param, "__name__": "nowhere"}
         source = "class Typed:\n    a: int = 1  # @p lost\n    b: float = param(0.5, help='kept')\n"
@@ -270,9 +295,18 @@ class TestTheSourceIsReadAsPythonReadsIt:
         module = imported(tmp_path, monkeypatch, text.encode("latin-1"))
         assert line(module.A, "a") == "a: int=1 ~ für alle"
 
-    def test_conditions_around_attributes_do_not_matter(self, tmp_path, monkeypatch):
-        text = "class A:\n    if True:\n        a: int = 1  # @p it\n"
-        assert names(imported(tmp_path, monkeypatch, text).A) == ["a"]
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "class A:\n    if True:\n        a: int = 1  # @p it\n",
+            "class A:\n    try: 1 / 0\n    except Exception:\n        a: int = 1  # @p it\n",
+            "class  A ( object ) :  a: int = 1  # @p it",
+            "class A:\r\n\ta: int = 1  # @p it\r\n\r\n\tdef run(self): ...\r\n",
+            "@(lambda owner: owner)\nclass A(\n    object\n):\n\n    a: int = 1  # @p it\n",
+        ],
+    )
+    def test_the_form_of_the_class_does_not_matter(self, tmp_path, monkeypatch, text):
+        assert line(imported(tmp_path, monkeypatch, text).A, "a") == "a: int=1 ~ it"
 
 
 def imported(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str | bytes) -> ModuleType:
@@ -300,6 +334,11 @@ class TestAssignmentsInInit:
             self.total = 2 * 8  # @p computed
             b = 7  # @p no
             self.needed: int  # @p must be given
+            self.left, self.right = 1, 2  # @p both
+            try:
+                self.tried = 1  # @p in a try
+            except ValueError:
+                raise
             del b
 
     class Below(Init):
@@ -313,6 +352,9 @@ class TestAssignmentsInInit:
             "size: int=3 ~ the argument's default",
             "total=16 ~ computed",
             "needed: int ~ must be given",
+            "left=1 ~ both",
+            "right=2 ~ both",
+            "tried=1 ~ in a try",
         ]
         assert declaration_of(self.Init).parameters["a"].in_init
         assert not declaration_of(self.Init).parameters["z"].in_init
@@ -401,7 +443,8 @@ class TestTypesAsText:
             textwrap.dedent(
                 """
                 from __future__ import annotations
-                from typing import TYPE_CHECKING, List, Optional
+                from typing import TYPE_CHECKING, Annotated, List, Optional
+                from meticulous import Param
                 if TYPE_CHECKING:
                     from decimal import Decimal
                 class A:
@@ -409,6 +452,10 @@ class TestTypesAsText:
                     b: Optional[List["Size"]] = None  # @p
                     c: list[Size] = []  # @p
                     d: "Size" = 2  # @p
+                    e: list[Decimal] = []  # @p
+                    f: Decimal | np.array[Decimal] | None = None  # @p
+                    g: Annotated[Decimal, Param("resolved in part")] = 1
+                    h: list["Nowhere"] = []  # @p
                 Size = int
                 """
             ),
@@ -420,9 +467,57 @@ class TestTypesAsText:
             "list[int] | None",
             "list[int]",
             "int",
+            "list[Decimal]",
+            "Decimal | np.array[Decimal] | None",
+            "Decimal",
+            "list[Nowhere]",
         ]
+        assert found["g"].help == "resolved in part"
         assert found["a"].cast("whatever") == "whatever"
+        assert found["e"].cast(["whatever"]) == ["whatever"]
+        with pytest.raises(ParameterError, match="e must be"):
+            found["e"].cast(1)
         with pytest.raises(ParameterError, match=r"c\[0\] must be int"):
             found["c"].cast(["x"])
         with pytest.raises(ParameterError, match=r"b\[0\] must be int"):
             found["b"].cast(["x"])
+
+
+class TestExperiments:
+    """Subclasses of Experiment itself, which has attributes and annotations of its own."""
+
+    def test_only_what_the_subclass_declares_counts(self, tmp_path, monkeypatch):
+        text = '''
+            from meticulous import Experiment
+
+            class Base(Experiment, parameters="annotated"):
+                """Train a classifier."""
+                lr: float = 0.1
+
+            class Train(Base):
+                epochs: int = 10  # @p passes over the data
+                def run(self): ...
+
+            class Bare(Experiment):
+                def run(self): ...
+        '''
+        module = imported(tmp_path, monkeypatch, textwrap.dedent(text))
+        declaration = declaration_of(module.Train)
+        assert declaration.prose == "Train a classifier."
+        assert [one.line() for one in declaration.parameters.values()] == [
+            "lr: float=0.1",
+            "epochs: int=10 ~ passes over the data",
+        ]
+        assert declaration_of(module.Train(lr=1)) is declaration
+        assert declaration_of(module.Bare).parameters == {}
+        assert declaration_of(module.Bare).prose == ""
+
+    def test_the_cells_of_a_notebook_are_source_too(self):
+        file, text = (
+            "/tmp/ipykernel_1/2.py",
+            "class Cell:\n    a: int = 1  # @p it\n    def run(self): ...\n",
+        )
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        space: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(text, file, "exec"), space)
+        assert line(space["Cell"], "a") == "a: int=1 ~ it"

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional, Union
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meticulous.declare.kinds.kind import same
@@ -150,6 +150,7 @@ RECORDED_OTHERWISE = {
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=40, deadline=None)  # of each of many types
 @given(data=st.data())
 def test_a_value_is_read_back_from_its_text(name, data):
     annotation, values = BY_NAME[name]
@@ -158,6 +159,7 @@ def test_a_value_is_read_back_from_its_text(name, data):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=40, deadline=None)  # of each of many types
 @given(data=st.data())
 def test_casting_twice_is_casting_once(name, data):
     annotation, values = BY_NAME[name]
@@ -168,6 +170,7 @@ def test_casting_twice_is_casting_once(name, data):
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - RECORDED_OTHERWISE))
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_value_is_read_back_from_a_record(name, data):
     annotation, values = BY_NAME[name]
@@ -176,17 +179,20 @@ def test_a_value_is_read_back_from_a_record(name, data):
     assert same(cast(recorded, annotation), value)
 
 
+@settings(deadline=None)
 @given(st.floats())
 def test_the_numbers_that_json_does_not_know_come_back_too(number):
     recorded = decode_document(encode_document({"value": number}))["value"]
     assert same(cast(recorded, float), number)
 
 
+@settings(deadline=None)
 @given(st.integers() | st.floats() | st.booleans() | words | st.dates())
 def test_without_a_type_the_text_is_that_of_the_value(value):
     assert same(parse(render(value), type(value)), value)
 
 
+@settings(deadline=None)
 @given(anything, st.sampled_from(NAMES))
 def test_whatever_does_not_fit_is_one_typed_error(value, name):
     annotation, _ = BY_NAME[name]

@@ -121,7 +121,7 @@ class OneOf(Kind):
                 return one
         for one in self.values:
             # A record keeps the value of an enumeration's member, and people write its name.
-            if hasattr(one, "name") and value in (one.name, one.value):
+            if hasattr(one, "name") and (same(value, one.name) or same(value, one.value)):
                 return one
         raise self._unknown(described(value))
 

@@ -17,14 +17,13 @@ from meticulous.declare.kinds.alternatives import Anything, Either, Member, OneO
 from meticulous.declare.kinds.collections import Entries, Fixed, Items
 from meticulous.declare.kinds.fields import Fields
 from meticulous.declare.kinds.kind import Kind
+from meticulous.declare.kinds.moments import Duration, Moment
 from meticulous.declare.kinds.scalars import (
     Bytes,
     Callback,
-    Duration,
     FilePath,
     Instance,
     Integer,
-    Moment,
     Nothing,
     Real,
     Text,

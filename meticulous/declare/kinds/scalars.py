@@ -1,4 +1,4 @@
-"""The kinds of single values: numbers, truth values, texts, paths, dates, anything."""
+"""The kinds of single values: numbers, truth values, texts, paths, objects."""
 
 # ruff: noqa: D102 - the methods are those of Kind, which documents them
 
@@ -20,13 +20,6 @@ _SPECIAL = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 """How a record spells the numbers that JSON does not know."""
 
 _INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|[0-9](?:_?[0-9])*)")
-_DURATION = re.compile(
-    r"(?:(?P<days>[+-]?\d+) days?(?:, ?| |$))?"
-    r"(?:(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d(?:\.\d{1,6})?))?"
-)
-_UNITS = re.compile(r"(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|min|m|h|d|w)")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
-
 _RECORDED_AS_TEXT = 2**63
 """From here on a record spells integers as text, since JSON readers would round them."""
 
@@ -104,25 +97,31 @@ class Integer(Kind):
             return self._from_other(value)
         try:
             return int(value.__index__())
-        except TypeError:  # a tensor of floats
+        except Exception:  # a tensor of floats; objects may raise anything
             return self._from_other(value)
 
     def _from_other(self, value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
             return int(value)
         if isinstance(value, str) and _INTEGER.fullmatch(value):
-            number = int(value, 0) if value[:2].lower() == "0x" else int(value)
+            number = self._number(value)
             if abs(number) >= _RECORDED_AS_TEXT:
                 return number
         raise self.unfit(value)
 
+    def _number(self, digits: str) -> int:
+        try:
+            return int(digits, 0)
+        except ValueError:  # 007, which Python takes for a mistake; or more digits than it reads
+            try:
+                return int(digits)
+            except ValueError:
+                raise self.unreadable(digits) from None
+
     def parse(self, text: str) -> int:
         text = text.strip()
         if _INTEGER.fullmatch(text):
-            try:
-                return int(text, 0)
-            except ValueError:  # 007
-                return int(text)
+            return self._number(text)
         if not self.digits_only:
             try:
                 number = float(text)
@@ -150,7 +149,7 @@ class Real(Kind):
             raise self.unfit(value)
         try:
             return float(value)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # too large for one; objects may raise anything
             raise self.unfit(value) from None
 
     def parse(self, text: str) -> float:
@@ -216,102 +215,6 @@ class FilePath(Kind):
 
     def parse(self, text: str) -> Any:
         return self.path_type(text)
-
-
-class Moment(Kind):
-    """Dates, times of day, and both; their text is that of ISO 8601.
-
-    Args:
-        text: The type as one writes it.
-        moment_type: date, datetime or time of the datetime module.
-    """
-
-    greedy = 20
-
-    def __init__(self, text: str, moment_type: Any) -> None:
-        super().__init__(text)
-        self.moment_type = moment_type
-
-    def holds(self, value: Any) -> bool:
-        return type(value) is self.moment_type
-
-    def cast(self, value: Any) -> Any:
-        import datetime
-
-        if self.holds(value):
-            return value
-        if isinstance(value, str):
-            return self.parse(value)
-        if self.moment_type is datetime.datetime and type(value) is datetime.date:
-            return datetime.datetime(value.year, value.month, value.day)
-        # A datetime is a date to Python, but a date that carries a time would lose it.
-        is_kin = isinstance(value, self.moment_type)
-        if is_kin and not (
-            self.moment_type is datetime.date and isinstance(value, datetime.datetime)
-        ):
-            return value
-        raise self.unfit(value)
-
-    def parse(self, text: str) -> Any:
-        try:
-            return self.moment_type.fromisoformat(text.strip())
-        except ValueError as error:
-            raise UnfitError(
-                f"must be {self.text}, as in ISO 8601", f"{text!r} is none ({error})"
-            ) from None
-
-    def render(self, value: Any) -> str:
-        return str(value.isoformat())
-
-    def is_self_contained(self, text: str) -> bool:
-        return True
-
-
-class Duration(Kind):
-    """Lengths of time: a number is one of seconds."""
-
-    greedy = 30
-
-    def holds(self, value: Any) -> bool:
-        import datetime
-
-        return isinstance(value, datetime.timedelta)
-
-    def cast(self, value: Any) -> Any:
-        import datetime
-
-        if self.holds(value):
-            return value
-        if isinstance(value, str):
-            return self.parse(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            try:
-                return datetime.timedelta(seconds=value)
-            except (ValueError, OverflowError):
-                raise self.unfit(value) from None
-        raise self.unfit(value)
-
-    def parse(self, text: str) -> Any:
-        import datetime
-
-        text = text.strip()
-        found = _DURATION.fullmatch(text) if text else None
-        parts = [match.groupdict() for match in _UNITS.finditer(text)]
-        try:
-            if found:
-                given = {key: float(count) for key, count in found.groupdict("0").items()}
-                return datetime.timedelta(**given)
-            if parts and not _UNITS.sub("", text).strip():
-                seconds = sum(float(part["count"]) * _SECONDS[part["unit"]] for part in parts)
-                return datetime.timedelta(seconds=seconds)
-            return datetime.timedelta(seconds=float(text))
-        except (ValueError, OverflowError):
-            raise UnfitError(
-                f"must be {self.text}, such as 90, 1h30m or 1:30:00", f"{text!r} is none"
-            ) from None
-
-    def is_self_contained(self, text: str) -> bool:
-        return "," not in text
 
 
 class Callback(Kind):
@@ -384,7 +287,10 @@ class Bytes(Kind):
         if isinstance(value, dict) and list(value) == ["__bytes__"]:  # as a record has them
             from binascii import a2b_base64
 
-            return a2b_base64(value["__bytes__"])
+            try:
+                return a2b_base64(value["__bytes__"], strict_mode=True)
+            except (TypeError, ValueError):
+                raise self.unfit(value) from None
         raise UnfitError(f"must be {self.text}", described(value))
 
     def parse(self, text: str) -> bytes:

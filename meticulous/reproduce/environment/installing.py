@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from meticulous.errors import EnvironmentUnavailableError
+from meticulous.recorder.ending.signals import held
 from meticulous.recorder.secrets.gate import Gate
 from meticulous.reproduce.environment.pins import NotInstalled, Pin
 
@@ -32,9 +33,10 @@ _ELSEWHERE = re.compile(
 """Variables by which packages would land elsewhere, or be others."""
 
 _NO_NETWORK = re.compile(
-    r"error sending request|dns error|failed to lookup|network is (unreachable|down)|connection (refused|reset|error)"
-    r"|could not connect|connect error|timed out|temporary failure in name resolution"
-    r"|max retries exceeded|newconnectionerror|failed to fetch",
+    r"error sending request|dns error|failed to lookup|network is (unreachable|down)"
+    r"|connection (refused|reset|error)|could not connect|connect error|timed out"
+    r"|temporary failure in name resolution|max retries exceeded|newconnectionerror"
+    r"|failed to fetch",
     re.IGNORECASE,
 )
 
@@ -289,27 +291,29 @@ def _run(
     offline: bool = False,
 ) -> str | None:
     """Carry out a command; return None when it succeeded, else why not, in one line."""
+    process = None
     try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder or tempfile.gettempdir(),
-            env=_variables(os.environ, offline),
-            # Builds start programs of their own: all of them end with the group.
-            start_new_session=True,
-            # As long as one of them lives, nobody else believes the environment to be abandoned.
-            pass_fds=() if lock is None else (lock,),
-        )
-    except (OSError, ValueError) as error:
-        return f"{words[0]} cannot be started: {error}"
-    try:
+        # An interrupt between the start and the moment that we know of it would leave it running.
+        with held():
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder or tempfile.gettempdir(),
+                env=_variables(os.environ, offline),
+                # Builds start programs of their own: all of them end with the group.
+                start_new_session=True,
+                # As long as one of them lives, nobody else believes the environment abandoned.
+                pass_fds=() if lock is None else (lock,),
+            )
         output, _ = process.communicate(timeout=max(0.0, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         return "given up: it took too long"
+    except (OSError, ValueError) as error:
+        return f"{words[0]} cannot be started: {error}"
     finally:
-        if process.returncode is None:
+        if process is not None and process.returncode is None:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
