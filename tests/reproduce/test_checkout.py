@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -423,7 +424,13 @@ def test_a_record_without_a_commit_cannot_be_reproduced(repository, record_of, c
             find_code(record)
 
 
-def test_pointers_of_large_files_are_named(repository, record_of, checkout):
+def test_pointers_of_large_files_are_named(
+    repository, record_of, checkout, tmp_path: Path, monkeypatch
+):
+    only_git = tmp_path / "only-git"
+    only_git.mkdir()
+    (only_git / "git").symlink_to(shutil.which("git"))
+    monkeypatch.setenv("PATH", str(only_git))
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
     head = repository.commit({".gitattributes": "*.bin filter=lfs\n", "big.bin": pointer})
     repository.git("config", "filter.lfs.required", "true")
@@ -478,6 +485,20 @@ def test_large_files_are_filled_in_where_git_lfs_is_installed(
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     with checkout(record_of(repository.directory / "experiments", head)) as found:
         assert files_below(found.root)["big.bin"] == "content\n"
+        assert found.remarks == ()
+        assert repository.git("status", "--porcelain", cwd=Path(found.root)) == ""
+
+
+@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+def test_the_contents_that_git_lfs_keeps_come_with_the_worktree(repository, record_of, checkout):
+    repository.git("lfs", "install", "--local")
+    repository.git("lfs", "track", "*.bin")
+    repository.write("big.bin", "the contents\n")
+    repository.git("add", ".")
+    repository.git("commit", "-qm", "large")
+    assert "git-lfs" in repository.git("show", "HEAD:big.bin")
+    with checkout(record_of(repository.directory / "experiments", repository.head)) as found:
+        assert files_below(found.root)["big.bin"] == "the contents\n"
         assert found.remarks == ()
         assert repository.git("status", "--porcelain", cwd=Path(found.root)) == ""
 
