@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure what this package costs: `scripts/benchmark.py recording`, `reading`, `provenance`.
+"""Measure what this package costs: `benchmark.py recording`, `reading`, `provenance`, `sets`.
 
 Every figure compares two things in one run, in turns, so that it means the same on a fast machine
 and on a slow one. The exit code is 0 when everything could be measured, whatever the figures are.
@@ -30,6 +30,7 @@ SUITES = {
     "provenance": "what it costs to know the files of a run, and their digests",
     "reading": "what listing and reading many experiments costs",
     "recording": "what recording a run costs",
+    "sets": "what registering a set costs",
 }
 """Each is a module of `benchmarks` with a function `measure(options, scratch, say)`."""
 

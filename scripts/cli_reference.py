@@ -45,6 +45,10 @@ def _sections() -> Iterator[str]:
             assert command is not None
             with _context(command, context) as inner:
                 yield _section(f"meticulous {name}", inner)
+                if isinstance(command, click.Group):
+                    for part in command.commands.values():
+                        with _context(part, inner) as innermost:
+                            yield _section(f"meticulous {name} {part.name}", innermost)
 
 
 def _context(command: click.Command, parent: click.Context | None) -> click.Context:

@@ -186,6 +186,18 @@ def test_the_provenance_suite_measures_everything(tmp_path):
     assert all(row["figure"] is not None for row in rows.values())
 
 
+def test_the_sets_suite_measures_everything(tmp_path):
+    answer = tmp_path / "answer.json"
+    words = [SCRIPT, "sets", "--quick", "--python", sys.executable, "--json", answer]
+
+    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(answer.read_text())["rows"]}
+    assert rows["registering 50, over making the same folders and files"]["target"] == 3
+    assert all(row["figure"] is not None for row in rows.values())
+
+
 def test_a_suite_that_cannot_measure_says_why_and_fails(tmp_path):
     done = subprocess.run(
         [sys.executable, SCRIPT, "recording", "--quick", "--python", shutil.which("false")],

@@ -59,7 +59,10 @@ RECORDING = ROOT / "docs" / "recording.md"
 READING = ROOT / "docs" / "reading.md"
 FILES = ROOT / "docs" / "files.md"
 REPRODUCING = ROOT / "docs" / "reproducing.md"
-GUIDES = [RECORDING, READING, REPRODUCING]
+DECLARING = ROOT / "docs" / "declaring.md"
+SETS = ROOT / "docs" / "sets.md"
+XMEN = ROOT / "docs" / "coming-from-xmen.md"
+GUIDES = [RECORDING, READING, REPRODUCING, DECLARING, SETS]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CHANGELOG.md"]
 
 
@@ -125,7 +128,8 @@ class Session:
     def settle(self) -> None:
         """Wait until the surroundings of all runs are described."""
         for folder in self.directory.glob("experiments/[!.]*/"):
-            wait_until((folder / layout.ENVIRONMENT).exists)
+            if not (folder / layout.STATUS).read_text().startswith(status.REGISTERED):
+                wait_until((folder / layout.ENVIRONMENT).exists)
 
     def write(self, name: str, text: str) -> None:
         path = self.directory / name
@@ -263,7 +267,7 @@ def test_every_link_leads_somewhere(document):
 
 
 def test_every_section_is_in_the_table_of_contents():
-    for document in (*GUIDES, FILES):
+    for document in (*GUIDES, FILES, XMEN):
         text = document.read_text()
         wanted = [line for line in text.splitlines() if line.startswith("## ")]
         listed = re.findall(r"^- \[([^\]]+)\]\(#", text, re.MULTILINE)
@@ -338,6 +342,8 @@ class TestRecordingGuide:
             *rows(RECORDING, "what-is-refused"),
             *rows(READING, "when-something-is-broken"),
             *rows(REPRODUCING, "what-is-refused-and-why"),
+            *rows(DECLARING, "what-is-refused-in-declarations"),
+            *rows(SETS, "what-is-refused-in-sets"),
         ]
         table = {row[0].strip("`"): row[1].strip("`") for row in described}
         classes = dict(inspect.getmembers(errors, inspect.isclass))
@@ -381,6 +387,27 @@ class TestRecordingGuide:
     )
     def test_figures_are_those_of_the_code(self, phrase):
         assert phrase in " ".join(RECORDING.read_text().split())
+
+
+WORDS_OF_XMEN = """
+Experiment Root functional_experiment autodoc ExperimentManager GlobalExperimentManager
+IncompatibleYmlException get_param_helps param_keys copy_params register same_names update detach
+debug is_debug note message messages from_yml to_defaults to_root as_yaml stdout_to_txt update_meta
+update_version -u -x -r --restart --debug --txt --purpose init defaults.yml script.sh params.yml
+experiment.yml run.sh link -H sbatch reset unlink relink clean rm move load_params load_defaults
+save_params check_initialised replant headless list --pattern --csv --max_rows --max_width -N -i
+visualise_params find_to_dataframe config --enable_prompt --sync --register_user --change_password
+server_host requeue header prompt save_conda redirect_stdout python Monitor TorchMonitor Spec Hook
+Logger Timer StopWatch XmenMessenger Probe EarlyStop EarlyStopper Checkpointer TensorBoardLogger
+Trainer finished error stopped timeout deleted
+"""
+
+
+def test_every_word_of_xmen_has_a_row():
+    rows_of_xmen = [line for line in XMEN.read_text().splitlines() if line.startswith("| ")]
+    first_cells = "\n".join(line.split(" | ")[0] for line in rows_of_xmen)
+    mapped = set(re.findall(r"[\w.-]+", first_cells))
+    assert [word for word in WORDS_OF_XMEN.split() if word not in mapped] == []
 
 
 WRITES_EVERYTHING = """\

@@ -330,6 +330,7 @@ class Quickstart:
             "PATH": os.environ["PATH"],
             "METICULOUS_PYTHON": sys.executable,
             "TMPDIR": str(temporary),
+            "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
             "TERM": "xterm",
             # An environment that is active in the shell, and the variables git sets for hooks.
             "PYTHONPATH": "/nowhere",
@@ -380,8 +381,13 @@ def test_quickstart_records_lists_shows_refuses_and_leaves_commands_that_work(qu
         path.parent.name: path.read_text().split()[0]
         for path in (project / "experiments").glob("*/STATUS")
     }
-    assert statuses == {"1": "SUCCESS", "2": "SUCCESS", "3": "SUCCESS", "4": "ERROR"}
+    assert statuses == {**dict.fromkeys("1235", "SUCCESS"), "4": "ERROR"}
     assert "$ meticulous show 3" in done.stdout
+    assert "experiment 3, reproduced as 5  IDENTICAL" in done.stdout
+    assert (
+        json.loads((project / "experiments" / "5" / "metadata.json").read_text())["reproduces"]
+        == "3"
+    )
     assert "--dirty snapshot" in done.stdout  # the ways out of a refusal
     assert "Traceback" not in done.stdout
 
@@ -391,7 +397,7 @@ def test_quickstart_records_lists_shows_refuses_and_leaves_commands_that_work(qu
     clean = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
     pasted = subprocess.run(["sh", "-e"], input=commands, env=clean, capture_output=True, text=True)
     assert pasted.returncode == 0, pasted.stderr
-    assert (project / "experiments" / "7" / "STATUS").read_text().startswith("SUCCESS")
+    assert (project / "experiments" / "8" / "STATUS").read_text().startswith("SUCCESS")
 
 
 def test_quickstart_shows_colour_on_a_terminal_and_says_when_git_is_missing(quickstart, machine):

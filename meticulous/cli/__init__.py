@@ -19,12 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     import os
     import sys
 
-    from meticulous.cli.group import meticulous
-
+    try:
+        from meticulous.cli.boundary import carry_out
+        from meticulous.cli.group import meticulous
+    except KeyboardInterrupt:
+        return 130
     if "_METICULOUS_COMPLETE" in os.environ:
         from meticulous.cli.completion import complete
 
         return complete(meticulous)
-    from meticulous.cli.boundary import carry_out
-
     return carry_out(meticulous, list(sys.argv[1:] if argv is None else argv))

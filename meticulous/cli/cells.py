@@ -28,6 +28,9 @@ _NESTED = ("args", "summary", "metadata")
 
 _COUNTS = ("count",)
 
+_TEXTS = (ID, "status", "program", "directory", "description", "metadata.reproduces")
+"""Columns whose texts are never taken for values of another kind, such as the id "1"."""
+
 _LONGEST_REASON = 90
 """Characters of a reason that are shown on a terminal."""
 
@@ -97,7 +100,7 @@ def _cell(
     if name == REASON and isinstance(value, str):
         is_short = full or len(value) <= _LONGEST_REASON
         return visible(value if is_short else f"{value[:_LONGEST_REASON]}...")
-    if isinstance(value, str) and name in (ID, "status", "program", "directory", "description"):
+    if isinstance(value, str) and name in _TEXTS:
         return visible(value)
     if name == RUNS:
         return str(value)

@@ -11,6 +11,7 @@ from meticulous.cli.list_options import FOR_PEOPLE
 from meticulous.cli.view import View, chosen_view, everything, grouped_view, usual_view
 from meticulous.cli.wording import count_text
 from meticulous.errors import InvalidOptionError
+from meticulous.folder.layout import UNLINKED
 from meticulous.reader import Record, by_start
 from meticulous.reader.index import read_latest, read_records
 from meticulous.reader.program import add_programs, program_of
@@ -18,6 +19,9 @@ from meticulous.reader.table.argument_columns import args_columns
 from meticulous.reader.table.ordering import sorted_rows
 from meticulous.reader.table.reasons import reason_line
 from meticulous.reader.table.table import ID, Table, make_table
+
+_REPRODUCTION = ("reproduces", "verdict")
+"""What only the metadata of a reproduction have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ def as_objects(records: Iterable[Record]) -> list[dict[str, Any]]:
             "cause": record.cause,
             "problems": record.problems,
             "directory": str(record.directory),
+            **{key: record.metadata[key] for key in _REPRODUCTION if key in record.metadata},
         }
         for record in records
     ]
@@ -90,10 +95,11 @@ def gather(place: str, options: Mapping[str, Any], data_format: str, limit: int 
     is_plain = not (is_choosing(options) or options["sort"] or options["group_by"])
     if is_plain and not options["columns"] and not options["head"] and count is not None:
         records, total = read_latest(place, count)
-        chosen = Chosen(records, total, total)
-        table = add_programs(make_table(records), records)
-        return _shown(place, options, data_format, table, chosen, records)
-    chosen, table = narrowed(place, options, by_start(read_records(place)))
+        if len(_linked(records, options)) == len(records):
+            chosen = Chosen(records, total, total)
+            table = add_programs(make_table(records), records)
+            return _shown(place, options, data_format, table, chosen, records)
+    chosen, table = narrowed(place, options, _linked(by_start(read_records(place)), options))
     if options["group_by"]:
         return _grouped(options, chosen, _last(table, options["tail"]))
     rows = [*range(len(table))]
@@ -108,6 +114,13 @@ def gather(place: str, options: Mapping[str, Any], data_format: str, limit: int 
         rows = rows[:count] if options["sort"] else rows[-count:]
     records = [chosen.records[row] for row in rows]
     return _shown(place, options, data_format, table.take(rows), chosen, records)
+
+
+def _linked(records: list[Record], options: Mapping[str, Any]) -> list[Record]:
+    """Return the records without those that were taken out of their set, unless all are wanted."""
+    if options["everything"] or options["tags"] or options["ids"]:
+        return records
+    return [record for record in records if UNLINKED not in record.tags]
 
 
 def _last(table: Table, count: int | None) -> Table:

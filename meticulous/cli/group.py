@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 COMMANDS = {
     "list": "List the experiments of a directory.",
     "run": "Record any program, without a change to it.",
+    "register": "Make experiments that are to be run later.",
+    "launch": "Run registered experiments, here or with another command.",
     "execute": "Carry out a registered experiment, here and now.",
+    "reset": "Make ended experiments new, for another attempt.",
+    "unlink": "Take experiments out of their set; their folders stay.",
+    "relink": "Put experiments back into their set.",
     "show": "Show experiments in full.",
     "logs": "Print what an experiment wrote, or follow it.",
     "diff": "Show what differs between two experiments.",
@@ -32,6 +37,11 @@ COMMANDS = {
     "columns": "List the names to show, filter and sort by.",
     "rm": "Remove experiments, into a trash or for ever.",
     "restore": "Bring removed experiments back.",
+    "clean": "Remove unlinked experiments and what killed processes left.",
+    "copy": "Copy an experiments directory.",
+    "move": "Move an experiments directory.",
+    "target": "Give classes and functions short names for `register`.",
+    "config": "Read and write settings.",
     "completion": "Let your shell complete what you type.",
 }
 """The commands and their short help, which needs none of their modules."""
@@ -39,7 +49,9 @@ COMMANDS = {
 
 _OTHER_WORDS = {
     "list": ("ls", "ps", "table", "find", "search", "status"),
-    "run": ("exec", "record", "start", "launch"),
+    "run": ("exec", "record", "start"),
+    "register": ("sweep", "grid", "create", "enqueue", "link", "init"),
+    "launch": ("sbatch", "submit", "queue", "work"),
     "show": ("info", "inspect", "view", "open", "cat", "get", "describe"),
     "logs": ("tail", "follow", "output", "stdout", "stderr"),
     "diff": ("compare", "cmp"),
@@ -50,7 +62,12 @@ _OTHER_WORDS = {
     "reproduce": ("rerun", "repeat", "replay", "redo", "again"),
     "path": ("dir", "folder", "cd", "where"),
     "note": ("comment", "annotate"),
-    "rm": ("remove", "delete", "del", "trash", "clean"),
+    "rm": ("remove", "delete", "del", "trash"),
+    "reset": ("retry", "again"),
+    "clean": ("gc", "prune", "tidy"),
+    "copy": ("cp", "duplicate"),
+    "move": ("mv", "rename"),
+    "config": ("settings", "configure", "set", "options"),
     "restore": ("undelete", "undo", "recover"),
 }
 """What people write for a command, for suggestions."""

@@ -107,7 +107,7 @@ _OPTIONS = (
         help="The N that were started last, of those that fit the conditions.  "
         f"[default: {USUAL_COUNT} in a table; all in other formats]",
     ),
-    _option(_ROWS, "--all", "everything", is_flag=True, help="All of them."),
+    _option(_ROWS, "--all", "everything", is_flag=True, help="All of them, unlinked ones too."),
     _option(
         _ROWS,
         "--head",

@@ -125,7 +125,7 @@ def carry_out_all(
     stop = threading.Event()
     arrived: list[int] = []
     results: dict[int, Attempted | tuple[Record, MeticulousError]] = {}
-    with _heeding(stop, arrived, printer), ThreadPoolExecutor(jobs) as pool:
+    with _heeding(stop, arrived), ThreadPoolExecutor(jobs) as pool:
         waiting = list(enumerate(records))
         running: dict[Future[Attempted], int] = {}
         while running or (waiting and not stop.is_set()):
@@ -166,7 +166,7 @@ def print_outlooks(
 
 
 @contextlib.contextmanager
-def _heeding(stop: threading.Event, arrived: list[int], printer: Printer) -> Iterator[None]:
+def _heeding(stop: threading.Event, arrived: list[int]) -> Iterator[None]:
     """Turn the signals that end a process into a wish that all threads heed."""
 
     def heed(number: int, frame: object) -> None:
@@ -175,7 +175,6 @@ def _heeding(stop: threading.Event, arrived: list[int], printer: Printer) -> Ite
             arrived.append(number)
         stop.set()
 
-    del printer
     before = {number: signal.signal(number, heed) for number in _SIGNALS}
     try:
         yield

@@ -86,6 +86,9 @@ def reproduction_lines(document: Mapping[str, Any] | None) -> Iterator[Line]:
     yield Line(f"reproduction of experiment {visible(str(of))}")
     yield Line("verdict", Text(verdict, style=STYLES.get(verdict, "")))
     yield Line("why", Text(verdict_line(document)))
+    diagnosis = document.get("diagnosis")
+    if isinstance(diagnosis, dict) and diagnosis.get("sentence"):
+        yield Line("diagnosis", Text(visible(str(diagnosis["sentence"]))))
     differing = [
         entry
         for entry in _entries(document, "findings")

@@ -8,6 +8,7 @@ from typing import Any
 
 from meticulous.cli.wording import visible
 from meticulous.errors import InvalidQueryError
+from meticulous.folder.status import REGISTERED
 from meticulous.reader.program import PROGRAM
 from meticulous.reader.table.argument_columns import args_columns, rows_of_default
 from meticulous.reader.table.columns import candidates, find_columns, resolve
@@ -19,6 +20,7 @@ from meticulous.reader.table.table import ID, Table
 
 _FACTS = ("status", "start", "duration")
 _ALL_FACTS = ("status", "start", "end", "duration", PROGRAM)
+_NAME = "metadata.name"
 _REPRODUCTIONS = ("metadata.reproduces", "metadata.verdict")
 _REMARKS = (REASON, "description", "tags", "problems")
 
@@ -98,6 +100,8 @@ def usual_view(table: Table, args: str, *, is_data: bool) -> View:
         if name.startswith("summary.") and _is_held(values)
     ]
     if not is_data:
+        if REGISTERED in table.columns["status"] and _is_held(table.columns.get(_NAME, ())):
+            names.append(_NAME)
         names += [name for name in _REPRODUCTIONS if _is_held(table.columns.get(name, ()))]
     names += [name for name in _REMARKS if is_data or any(table.columns[name])]
     columns = {ID: list(table.ids), **{name: table.columns[name] for name in names}}

@@ -104,7 +104,7 @@ class Experiment(Lifecycle, Writing):
             "description": description,
             "dirty": dirty,
             "capture": capture,
-            "tags": (tags,) if isinstance(tags, str) else tags,
+            "tags": tags,
         }
         self.args = _as_arguments(args if args is not None else {})
         self.default_args = _as_arguments(default_args if default_args is not None else {})
@@ -118,6 +118,7 @@ class Experiment(Lifecycle, Writing):
         self.repo_directory: str | None = None
         if self._make_declared(args, parameters) or norecord:
             return
+        self._settings["tags"] = (tags,) if isinstance(tags, str) else tags
         try:
             self._take(self._begin())
         except MeticulousError as error:

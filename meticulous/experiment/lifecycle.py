@@ -42,6 +42,8 @@ class Lifecycle:
             **options: Those of other base classes.
         """
         super().__init_subclass__(**options)
+        if cls.__module__ == Lifecycle.__module__:
+            return
         if parameters is not None:
             from meticulous.experiment.making import check_switch
 

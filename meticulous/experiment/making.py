@@ -107,6 +107,8 @@ def _sort_out(declared: Declared, values: dict[str, Any]) -> None:
         if name in declared.declaration.parameters and settings[name] != usual:
             values[name] = settings[name]
             settings[name] = usual
+    tags = settings["tags"]
+    settings["tags"] = (tags,) if isinstance(tags, str) else tuple(tags)
     if "purpose" in values and "purpose" not in declared.declaration.parameters:
         settings["description"] = settings["description"] or values.pop("purpose")
 

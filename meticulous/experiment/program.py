@@ -10,7 +10,12 @@ from meticulous.errors import MeticulousError
 from meticulous.experiment import declared as lifecycle
 from meticulous.experiment.declared import declaration_for
 from meticulous.experiment.making import made_with
-from meticulous.recorder.arguments.options import offer_options, take_options
+from meticulous.recorder.arguments.options import (
+    offer_options,
+    own_actions,
+    parameter_of,
+    take_options,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,11 +49,11 @@ def program_parser(kind: type[Any]) -> argparse.ArgumentParser:
     """
     parser = parser_of(declaration_for(kind))
     offer_options(parser, _USUAL)
-    for action in parser._actions:
-        # The word that xmen has for it; a parameter of that name is the user's own.
-        if action.dest == "description" and "--purpose" not in parser._option_string_actions:
-            action.option_strings = [*action.option_strings, "--purpose"]
-            parser._option_string_actions["--purpose"] = action
+    (description,) = (one for one in own_actions(parser) if parameter_of(one) == "description")
+    # The word that xmen has for it; a parameter of that name is the user's own.
+    if "--purpose" not in parser._option_string_actions:
+        description.option_strings = [*description.option_strings, "--purpose"]
+        parser._option_string_actions["--purpose"] = description
     return parser
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from meticulous.errors import (
     ExperimentNotFoundError,
+    IllegalMoveError,
     MismatchedArgsException,
     UnreadableRecordError,
 )
@@ -85,7 +86,10 @@ def reset(declared: Declared) -> None:
     name = declared.declaration.name
     phase = _phase(declared)
     if phase in (states.DEFAULT, states.DETACHED):
-        raise states.illegal_move(name, phase, status.REGISTERED)
+        raise IllegalMoveError(
+            f"{name} is {phase} and cannot be reset to REGISTERED: it has no folder with a run "
+            "that could begin anew. Register it, or call it."
+        )
     states.check_move(name, phase, status.REGISTERED)
     registering.reset(declared.experiment.curexpdir)
     _hold(declared, declared.experiment.curexpdir, status.REGISTERED)

@@ -93,11 +93,17 @@ def claim_number(experiments_directory: str) -> str:
         return _remember(experiments_directory, str(number))
 
 
-def claim_numbers(experiments_directory: str, count: int) -> list[str]:
+def claim_numbers(experiments_directory: str, count: int, beside: str) -> list[str]:
     """Create the folders of the next numbers, `count` of them, and return the numbers.
 
     They follow each other unless another process claims one in between. None is left behind where
     not all can be had.
+
+    Args:
+        experiments_directory: Where they are made.
+        count: How many.
+        beside: A folder in which one of the same name is made before each: should this process be
+            killed, these tell which numbers it had.
 
     Raises:
         ExperimentsDirectoryError: A folder cannot be created.
@@ -107,9 +113,14 @@ def claim_numbers(experiments_directory: str, count: int) -> list[str]:
     try:
         while len(claimed) < count:
             number += 1
-            with contextlib.suppress(FileExistsError):
+            mark = os.path.join(beside, str(number))
+            os.mkdir(mark)
+            try:
                 os.mkdir(os.path.join(experiments_directory, str(number)))
-                claimed.append(str(number))
+            except FileExistsError:
+                os.rmdir(mark)
+                continue
+            claimed.append(str(number))
         # The largest is the last, in the part of the list that is read.
         _append_numbers(experiments_directory, claimed)
     except BaseException as error:

@@ -11,7 +11,7 @@ from meticulous.errors import ExperimentClaimedError, ExperimentsDirectoryError
 from meticulous.folder import layout, liveness
 from meticulous.folder.allocation import cannot_write
 from meticulous.folder.encoding import encode_document
-from meticulous.folder.writing import write_all
+from meticulous.folder.writing import write_all, write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ def claim(directory: str) -> None:
         try:
             holder = _holder(path)
             if holder is not None:
-                if holder.get("pid") == os.getpid() and _is_ours(holder):
+                if _is_of(holder, os.getpid()):
+                    return
+                if _is_of(holder, os.getppid()):
+                    # The launcher that started this process claimed it first, for us.
+                    write_atomically(path, data)
                     return
                 if _is_held(directory, path, holder):
                     raise ExperimentClaimedError(
@@ -59,7 +63,7 @@ def release(directory: str) -> None:
     """Give up the claim of this process, if it has one."""
     path = os.path.join(directory, layout.CLAIM)
     holder = _holder(path)
-    if holder is not None and _is_ours(holder):
+    if holder is not None and _is_of(holder, os.getpid()):
         with contextlib.suppress(OSError):
             os.unlink(path)
 
@@ -83,8 +87,10 @@ def _holder(path: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def _is_ours(holder: dict[str, Any]) -> bool:
-    own = liveness.identify(os.getpid())
+def _is_of(holder: dict[str, Any], pid: int) -> bool:
+    if holder.get("pid") != pid:
+        return False
+    own = liveness.identify(pid)
     return all(holder.get(key) == own[key] for key in ("host", "pid", "process-start-time"))
 
 

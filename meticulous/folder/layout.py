@@ -37,6 +37,9 @@ TRASH = ".trash"
 REGISTERING = ".registering"
 """In the experiments directory: sets that are being registered, each in a folder of its own."""
 
+UNLINKED = "unlinked"
+"""The tag of an experiment that was taken out of its set: it is neither listed nor launched."""
+
 EXPERIMENT_VARIABLE = "METICULOUS_EXPERIMENT"
 """Environment variable that tells the children of a recorded program where its folder is."""
 
@@ -51,6 +54,9 @@ REPOSITORY_VARIABLE = "METICULOUS_REPOSITORY"
 
 CODE_VARIABLE = "METICULOUS_CODE"
 """Environment variable that `meticulous launch` sets: the root of the working tree to run from."""
+
+CODE_CHOICE_VARIABLE = "METICULOUS_CODE_CHOICE"
+"""Environment variable that `meticulous launch` sets for run.sh: "recorded" or "current"."""
 
 ARGS_VARIABLE = "METICULOUS_ARGS"
 """Environment variable for a registered program: the path of its args.json."""

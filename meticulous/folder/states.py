@@ -77,6 +77,6 @@ def not_to_be_carried_out(what: str, present: str) -> IllegalMoveError:
     if present == RUNNING:
         return IllegalMoveError(f"{what} is RUNNING and cannot become RUNNING again meanwhile.")
     return IllegalMoveError(
-        f"{what} is {present} and does not become RUNNING by itself: it has run. Reset it to begin "
-        f"a new attempt (meticulous reset), which makes it {REGISTERED}; the history is kept."
+        f"{what} has run already, and {present} does not become RUNNING by itself. Reset it for a "
+        f"new attempt (meticulous reset), which makes it {REGISTERED}; the history is kept."
     )

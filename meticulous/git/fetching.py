@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
 import time
@@ -98,10 +97,10 @@ def _fetch(
     if _is_helper(remote.url):
         return "its URL names a program to run instead of a place, which is not done"
     deadline = time.monotonic() + seconds
-    wanted = (["--depth=1", remote.url, f"{commit}:{_FETCHED}/{commit}"],)
-    everything = ([remote.url, f"+refs/*:{_FETCHED}/all/*"],)
+    wanted = ("--depth=1", remote.url, f"{commit}:{_FETCHED}/{commit}")
+    everything = (remote.url, f"+refs/*:{_FETCHED}/all/*")
     problem = "nothing was tried"
-    for (words,) in (wanted, everything):
+    for words in (wanted, everything):
         said = _run(root, words, remote, deadline, is_stopped)
         if said is None and _is_here(root, commit):
             return None
@@ -189,6 +188,6 @@ def _not_found(commit: str, problems: Sequence[str]) -> str:
     tried = "; ".join(problems)
     return (
         f"{message} and could not be fetched from {tried}. Fetch it yourself "
-        f"(git fetch {shlex.quote('REMOTE')} {commit}), or name a clone that has it with "
+        f"(git fetch REMOTE {commit}), or name a clone that has it with "
         "--repository."
     )

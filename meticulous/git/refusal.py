@@ -29,7 +29,7 @@ def explain(state: CodeState, keep_snapshot: str, without_record: str) -> str:
     Args:
         state: What git said.
         keep_snapshot: What the user is to write to have a snapshot kept instead.
-        without_record: What he is to write to run without a record.
+        without_record: What he is to write to run without a record; "" where that is no way.
     """
     script_missing = not state.script_tracked and state.script is not None
     facts = list(state.dirty[:LISTED])
@@ -66,5 +66,6 @@ def _ways_out(state: CodeState, keep_snapshot: str, without_record: str) -> list
     ways.append(f"commit:                 {commit}")
     if not conflict and not inside_submodule:
         ways.append(f"keep a snapshot:        {keep_snapshot}")
-    ways.append(f"run without a record:   {without_record}")
+    if without_record:
+        ways.append(f"run without a record:   {without_record}")
     return ways

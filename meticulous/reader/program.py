@@ -30,9 +30,26 @@ def program_of(metadata: Mapping[str, Any]) -> str | None:
     if module is not None and module.partition(".")[0] != "meticulous":
         return module
     words = command or original
+    target = metadata.get("target")
+    # A registered experiment has no command line yet, or has that of `meticulous execute`.
+    if isinstance(target, Mapping) and (not words or _is_ours(words[0])):
+        return _target(target)
     if words and _is_python(words[0]):
         return _short(_module(words) or _script(words) or words[0])
     return _short(words[0]) if words else None
+
+
+def _is_ours(word: str) -> bool:
+    return word.endswith(os.path.join("meticulous", "__main__.py"))
+
+
+def _target(target: Mapping[str, Any]) -> str | None:
+    """Return what a registered experiment carries out: `train.py:Train`, or a program."""
+    words = _words(target, "words")
+    if words:
+        return _short(words[0])
+    place = target.get("file") or target.get("module")
+    return f"{_short(str(place))}:{target.get('name')}" if place else None
 
 
 def _words(metadata: Mapping[str, Any], key: str) -> list[str]:

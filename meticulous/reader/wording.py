@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -124,6 +125,13 @@ def age_text(moment: datetime, now: datetime) -> str:
             count = int(seconds // length)
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def few_text(words: Sequence[str], most: int = 5) -> str:
+    """Return the first words, each once, and how many more there are."""
+    unique = list(dict.fromkeys(words))
+    more = f" and {len(unique) - most} more" if len(unique) > most else ""
+    return f"{', '.join(unique[:most])}{more}"
 
 
 def pairs_text(values: dict[str, Any]) -> str:

@@ -150,6 +150,8 @@ def open_registered(
         if recorded == record.commit:
             # A worktree is on no branch, and that of a snapshot does not know what it stands for.
             writer.metadata.update({key: earlier[key] for key in _OF_THE_CODE if key in earlier})
+        if recorded != record.commit:
+            writer.metadata["registered-commit"] = recorded
         resuming.carry_on(writer, earlier, word, reason)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(writer.paths.path(layout.SUMS))

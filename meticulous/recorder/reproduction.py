@@ -17,6 +17,7 @@ class Order:
 
     Attributes:
         directory: The folder for the one that is to be reproduced; claimed, and empty.
+        original: The folder of the one that is reproduced, whose arguments a registered one takes.
         ordinal: Which of its process it is, from 1; 0 for the one of `meticulous run` itself.
         command: The digest of the command line of that process; see `digest_of`.
         elsewhere: The experiments directory for all others.
@@ -29,6 +30,7 @@ class Order:
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.directory = str(content["directory"])
+        self.original = str(content.get("original") or "")
         self.ordinal = int(content.get("ordinal", 1))
         self.command = content.get("command")
         self.elsewhere = str(content["elsewhere"])

@@ -39,13 +39,13 @@ if ! command -v "$python" >/dev/null 2>&1; then
         "Name another one: METICULOUS_PYTHON=/path/to/python sh run.sh" >&2
     exit 2
 fi
-if ! "$python" -c 'import meticulous' 2>/dev/null; then
+if ! "$python" -P -c 'import meticulous' 2>/dev/null; then
     echo "run.sh: $python has no package meticulous on this machine ($(hostname))." \
         "Install it there (pip install meticulous-ml), or name another interpreter:" \
         "METICULOUS_PYTHON=/path/to/python sh run.sh" >&2
     exit 2
 fi
-exec "$python" -m meticulous execute "$folder"
+exec "$python" -P -m meticulous execute --code "${{METICULOUS_CODE_CHOICE:-recorded}}" "$folder"
 """
 
 

@@ -7,13 +7,11 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from meticulous.errors import CannotReproduceError
 from meticulous.reader.record import Record, as_text
 from meticulous.recorder.program.command import Command
-
-REDACTED = "<redacted>"
+from meticulous.recorder.secrets.shapes import MARKER
 
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*t?$")
 _OPTION = re.compile(r"--?([A-Za-z][\w.-]*)")
@@ -56,7 +54,7 @@ def recorded_command(record: Record) -> RecordedCommand:
     if not original:
         # The original recorder kept only what the program saw of its command line.
         original = ["python", *command]
-    _refuse_sessions(original, command)
+    _refuse_sessions(original)
     return RecordedCommand(tuple(original), False, True, ordinal or 1)
 
 
@@ -74,7 +72,7 @@ def with_secrets(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
     filled: list[str] = []
     missing: list[str] = []
     for number, word in enumerate(words):
-        if REDACTED not in word:
+        if MARKER not in word:
             filled.append(word)
             continue
         before, equals, _ = word.partition("=")
@@ -158,7 +156,7 @@ def _is_by_run(command: Sequence[str], original: Sequence[str]) -> bool:
     )
 
 
-def _refuse_sessions(words: Sequence[str], command: Sequence[str]) -> None:
+def _refuse_sessions(words: Sequence[str]) -> None:
     names = [os.path.basename(word) for word in words[1:4]]
     for name in names:
         if name in _NOTEBOOKS:
@@ -184,7 +182,6 @@ def _refuse_sessions(words: Sequence[str], command: Sequence[str]) -> None:
                 "Its program came from standard input or was typed in, so it is not in the "
                 "record. Keep it in a file of the repository."
             )
-    del command
 
 
 def _installed(word: str, bin_directories: Sequence[str]) -> str:
@@ -200,8 +197,3 @@ def _installed(word: str, bin_directories: Sequence[str]) -> str:
 
 def _plain(name: str) -> str:
     return name.lstrip("-").replace("-", "_").lower()
-
-
-def argument_words(record: Record) -> list[Any]:
-    """Return the words of the command that are neither options nor the program."""
-    return [word for word in _words(record, "command")[1:] if not word.startswith("-")]

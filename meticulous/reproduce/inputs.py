@@ -18,11 +18,15 @@ from meticulous.folder import layout
 from meticulous.folder.hashing import sha256_of
 from meticulous.reader.record import Record, as_texts
 from meticulous.reader.table.flattening import flatten
+from meticulous.reader.wording import few_text
 from meticulous.reproduce.paths import below
 from meticulous.reproduce.verdict import InputChange
 
 COPIED_BYTES = 1 << 30
 """How much is copied into a worktree; what is larger is linked."""
+
+_PLACE = ("path", "in")
+"""What says in files.json where a file is."""
 
 MISSING, CHANGED, UNVERIFIED = "missing", "changed", "unverified"
 
@@ -61,7 +65,7 @@ def entries(files: dict[str, Any] | None, kind: str) -> Iterator[dict[str, Any]]
     """Yield the entries of files.json: its "inputs" or its "outputs"."""
     found = files.get(kind) if files is not None else None
     for entry in found if isinstance(found, list) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("path"), str):
+        if isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in _PLACE):
             yield entry
 
 
@@ -135,9 +139,9 @@ def provide_inputs(
             InputChange(source, UNVERIFIED, "code that is not in the commit; as it is now")
         )
     if copied:
-        inputs.remarks.append(f"Copied from the working tree, not from git: {_named(copied)}.")
+        inputs.remarks.append(f"Copied from the working tree, not from git: {few_text(copied)}.")
     if linked:
-        inputs.remarks.append(f"Linked to the working tree, since it is large: {_named(linked)}.")
+        inputs.remarks.append(f"Linked to the working tree, since it is large: {few_text(linked)}.")
 
 
 def _wanted(
@@ -229,7 +233,8 @@ def _compare(entry: dict[str, Any], present: str | None) -> InputChange | None:
 
 
 def _is_inside(path: str) -> bool:
-    return not os.path.isabs(path) and path.split(os.sep)[0] not in (os.pardir, ".git", "")
+    first = os.path.normpath(path).split(os.sep)[0]
+    return not os.path.isabs(path) and first not in (os.pardir, os.curdir, ".git", "")
 
 
 def _make_folder(worktree: str, path: str) -> None:
@@ -251,8 +256,3 @@ def _stamp(path: str) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return status.st_size, status.st_mtime_ns
-
-
-def _named(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-    return f"{', '.join(paths[:5])}{more}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from meticulous.errors import CannotReproduceError
 from meticulous.folder import layout
 from meticulous.git.checkout import Checkout
 from meticulous.reader.record import Record, as_text
+from meticulous.reader.wording import few_text
 from meticulous.recorder.reproduction import digest_of
 from meticulous.reproduce.command import (
     RecordedCommand,
@@ -106,7 +109,7 @@ def prepare(
             raise CannotReproduceError(
                 f"The program {words[0]!r} is not installed here, or not on PATH."
             )
-        words = [*_recorder(record, checkout, interpreter), *words]
+        words = [*_recorder(record, checkout, interpreter, given), *words]
     launch = Launch(words, directory, given, work.path("stdout"), work.path("stderr"))
     return Prepared(launch, tuple(remarks), roots, interpreter.python)
 
@@ -124,22 +127,37 @@ def _words(
         # The interpreter may be that of a virtual environment in the repository.
         words[0] = given[0]
     if mapping.mapped:
-        remarks.append(f"Paths in the command lead to the new places: {_named(mapping.mapped)}.")
+        remarks.append(f"Paths in the command lead to the new places: {few_text(mapping.mapped)}.")
     if left := mapping.leftovers(words[1:]):
-        remarks.append(f"The command names the original checkout: {_named(left)}.")
+        remarks.append(f"The command names the original checkout: {few_text(left)}.")
     places = (os.path.dirname(interpreter.python), *interpreter.path)
     return with_interpreter(words, interpreter.python, places)
 
 
-def _recorder(record: Record, checkout: Checkout, interpreter: Interpreter) -> list[str]:
+def _recorder(
+    record: Record, checkout: Checkout, interpreter: Interpreter, variables: Mapping[str, str]
+) -> list[str]:
     """Return the beginning of a command line that `meticulous run` records."""
-    words = [interpreter.python, "-P", "-m", "meticulous", "run"]
+    python = interpreter.python if _has_recorder(interpreter.python, variables) else sys.executable
+    words = [python, "-P", "-m", "meticulous", "run"]
     project = record.metadata.get("project-directory")
     if isinstance(project, str) and not os.path.isabs(project):
         project = os.path.normpath(os.path.join(checkout.root, project))
         if os.path.isdir(project):
             words += ["--project-directory", project]
     return [*words, "--"]
+
+
+def _has_recorder(python: str, variables: Mapping[str, str]) -> bool:
+    """Say whether an interpreter, which may be too old or lack a library, can record."""
+    if python == sys.executable:
+        return True
+    words = [python, "-P", "-c", "import meticulous.cli.group"]
+    try:
+        done = subprocess.run(words, env=dict(variables), capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
 
 
 def _order(
@@ -152,6 +170,7 @@ def _order(
 ) -> dict[str, Any]:
     return {
         "directory": folder,
+        "original": str(record.directory),
         "ordinal": command.ordinal,
         "command": digest_of(words),
         "elsewhere": work.elsewhere,
@@ -277,9 +296,3 @@ def _mapped(entry: str, roots: Sequence[str], root: str) -> str | None:
         if inner is not None:
             return os.path.normpath(os.path.join(root, inner))
     return None
-
-
-def _named(words: Sequence[str]) -> str:
-    unique = list(dict.fromkeys(words))
-    more = f" and {len(unique) - 5} more" if len(unique) > 5 else ""
-    return f"{', '.join(unique[:5])}{more}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from meticulous.folder import layout
 from meticulous.reader.record import Record, as_text, as_texts
+from meticulous.reader.wording import few_text
 from meticulous.reproduce.inputs import Inputs, entries, read_files
 from meticulous.reproduce.launching import Prepared
 from meticulous.reproduce.paths import below
@@ -51,7 +52,7 @@ def remarks_about(rerun: Rerun) -> Iterator[str]:
     if rerun.outcome.left_behind:
         count = len(rerun.outcome.left_behind)
         what, verb = ("a process", "was") if count == 1 else (f"{count} processes", "were")
-        names = _named(rerun.outcome.left_behind)
+        names = few_text(rerun.outcome.left_behind)
         yield f"The program left {what} running, which {verb} ended: {names}."
     if rerun.outcome.how == ENDED and rerun.outcome.code != 0:
         yield from _about_stdin(rerun.record, rerun.work)
@@ -77,8 +78,8 @@ def _about_the_old_checkout(rerun: Rerun) -> Iterator[str]:
     loaded = as_texts(found.metadata.get("loaded-from-original"))
     if loaded:
         yield (
-            f"Code was loaded from the original checkout instead of the commit: {_named(loaded)}. "
-            "Its path is written in the program, or in what is installed."
+            "Code was loaded from the original checkout instead of the commit: "
+            f"{few_text(loaded)}. Its path is written in the program, or in what is installed."
         )
     for kind, verb in (("inputs", "read"), ("outputs", "wrote")):
         old = [
@@ -89,9 +90,9 @@ def _about_the_old_checkout(rerun: Rerun) -> Iterator[str]:
             and entry["path"] not in loaded
         ]
         if old:
-            yield f"The program {verb} in the original checkout: {_named(old)}."
+            yield f"The program {verb} in the original checkout: {few_text(old)}."
     if touched := rerun.inputs.touched():
-        yield f"The program changed inputs in the original checkout: {_named(touched)}."
+        yield f"The program changed inputs in the original checkout: {few_text(touched)}."
 
 
 def _about_interpreter(
@@ -131,9 +132,3 @@ def last_lines(path: str) -> str:
     except OSError:
         return ""
     return "\n".join(lines[-_LAST_LINES:])
-
-
-def _named(words: Sequence[str]) -> str:
-    unique = list(dict.fromkeys(words))
-    more = f" and {len(unique) - 5} more" if len(unique) > 5 else ""
-    return f"{', '.join(unique[:5])}{more}"

@@ -16,7 +16,7 @@ from meticulous.errors import (
     NoRoomError,
     NothingToReproduceError,
 )
-from meticulous.folder import status
+from meticulous.folder import layout, status
 from meticulous.git.source import find_source
 from meticulous.reader.record import Record
 from meticulous.reproduce.attempt import Attempt, claim
@@ -28,6 +28,8 @@ from meticulous.reproduce.command import (
     with_secrets,
 )
 from meticulous.reproduce.comparison import Comparison, Tolerances
+from meticulous.reproduce.comparison.ending import exception_of
+from meticulous.reproduce.environment.drift import determinism_drift
 from meticulous.reproduce.environment.interpreter import CURRENT, Interpreter
 from meticulous.reproduce.environment.places import recorded_root
 from meticulous.reproduce.environment.prepare import prepare_environment, read_environment
@@ -38,6 +40,9 @@ from meticulous.reproduce.verdict import (
     CANNOT,
     FAILED,
     IDENTICAL,
+    OUTSIDE,
+    UNKNOWN,
+    Drift,
     InputChange,
     Reproduction,
 )
@@ -270,7 +275,7 @@ def _judge(record: Record, carried: Carried, variant: Variant) -> Reproduction:
         reason=reason,
         reproduces=_identity(record),
         findings=list(comparison.findings) if comparison is not None else [],
-        drift=list(variant.interpreter.drift),
+        drift=_drift(record, carried, variant),
         inputs=carried.inputs.changes,
         remarks=list(dict.fromkeys(remarks)),
         environment=variant.interpreter.as_document(),
@@ -278,28 +283,32 @@ def _judge(record: Record, carried: Carried, variant: Variant) -> Reproduction:
     )
 
 
+def _drift(record: Record, carried: Carried, variant: Variant) -> list[Drift]:
+    """Return how the surroundings differ, and the flags that show only while a program runs."""
+    known = list(variant.interpreter.drift)
+    names = {one.name for one in known}
+    flags = determinism_drift(record.metadata, carried.record.metadata)
+    return known + [one for one in flags if one.name not in names]
+
+
 def judge_endings(record: Record, found: Record, comparison: Comparison) -> tuple[str, str]:
     """Return the verdict and its reason; of a run that failed, failing the same way is the result.
 
-    Where neither left anything to compare, the same ending is all there was.
+    Where neither left anything to compare, the same ending is all there was, unless what they
+    wrote on stderr says that it was another one.
     """
     verdict, reason = comparison.verdict, comparison.reason
-    if record.status != status.ERROR or verdict == FAILED:
+    if record.status != status.ERROR or verdict != CANNOT:
         return verdict, reason
-    then, now = _exception(record), _exception(found)
-    if then != now:
-        return FAILED, f"Both failed, but then with {then or 'no exception'} and now with {now}."
-    if verdict == CANNOT:
-        ending = then or f"exit code {found.metadata.get('exit-code')}"
-        return IDENTICAL, f"Both failed in the same way, with {ending}, and left no results."
-    return verdict, reason
-
-
-def _exception(record: Record) -> str:
-    """Return the name of the exception that ended a run; "" where none did."""
-    lines = record.reason.strip().splitlines()
-    name = lines[-1].partition(":")[0] if lines else ""
-    return name if name.replace(".", "").isidentifier() and "Traceback" in record.reason else ""
+    exception = exception_of(record).partition(":")[0]
+    ending = exception or f"exit code {found.metadata.get('exit-code')}"
+    said = [one for one in comparison.findings if one.name == layout.STDERR]
+    if not exception and any(one.outcome in (OUTSIDE, UNKNOWN) for one in said):
+        return CANNOT, (
+            f"Both failed with {ending} and left no results, but what they wrote on stderr is not "
+            "the same."
+        )
+    return IDENTICAL, f"Both failed in the same way, with {ending}, and left no results."
 
 
 def _ended(carried: Carried) -> str:

@@ -5,7 +5,6 @@ A reproduction is one such variant; a diagnosis compares several that differ in 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from meticulous.reproduce.inputs import Inputs, check_inputs, provide_inputs
 from meticulous.reproduce.launching import Prepared, prepare
 from meticulous.reproduce.remarks import Rerun, last_lines, remarks_about
 from meticulous.reproduce.running import ENDED, STOPPED, TIMED_OUT, Outcome, run
+from meticulous.reproduce.unlisted import find_unlisted, take_stamps
 from meticulous.reproduce.workplace import Workplace, workplace
 
 
@@ -133,6 +133,7 @@ def carry_out(
             )
             directory = prepared.launch.directory
             provide_inputs(record, inputs, checkout.original_root, checkout.root, directory)
+            before = take_stamps(checkout.root)
             outcome, is_recorded = _run(prepared, variant, attempt, watcher, work)
             found = read_record(attempt.directory)
             rerun = Rerun(record, environment, found, prepared, outcome, inputs, work)
@@ -140,7 +141,8 @@ def carry_out(
             comparison = None
             if is_recorded and outcome.how == ENDED:
                 watcher.tell("comparing")
-                comparison = _compare(rerun, variant, checkout)
+                unlisted = find_unlisted(checkout.root, before, attempt.directory)
+                comparison = _compare(rerun, variant, checkout, unlisted)
             if variant.keep:
                 remarks.append(f"The private worktree is kept: {checkout.root}")
     return Carried(found, outcome, inputs, checkout, tuple(remarks), comparison)
@@ -163,19 +165,17 @@ def _run(
     return outcome, is_recorded
 
 
-def _compare(rerun: Rerun, variant: Variant, checkout: Checkout) -> Comparison:
+def _compare(
+    rerun: Rerun, variant: Variant, checkout: Checkout, unlisted: Sequence[str]
+) -> Comparison:
     return compare_results(
         rerun.record.directory,
         rerun.found.directory,
         variant.tolerances,
         recorded_root=_present(rerun.prepared.roots),
         reproduced_root=Path(checkout.root),
+        unlisted=unlisted,
     )
-
-
-def with_commit(code: Code, commit: str) -> Code:
-    """Return other code of the same repository, for a variant."""
-    return dataclasses.replace(code, commit=commit, is_snapshot=False)
 
 
 def _stop_if_told(watcher: Watcher) -> None:

@@ -74,6 +74,8 @@ def workplace(keep: bool = False, place: str | None = None) -> Iterator[Workplac
         os.mkdir(directory, mode=0o700)
         _say_whose(directory, keep)
     except OSError as error:
+        # There may have been room for the folder, and none for what says whose it is.
+        shutil.rmtree(directory, ignore_errors=True)
         raise no_room(directory, error) from error
     try:
         yield Workplace(os.path.realpath(directory))

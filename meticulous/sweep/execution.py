@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from meticulous.errors import MeticulousError, TargetError, UnreadableRecordError
 from meticulous.folder import claims, layout, states, status
+from meticulous.git.worktree import find_root
 from meticulous.recorder import registering
 from meticulous.recorder.beginning import begin_in, plan_here
 from meticulous.recorder.ending import requeue
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from meticulous.experiment.experiment import Experiment
     from meticulous.recorder.opening import OpenRecord, Plan
     from meticulous.recorder.recording import Recording
+    from meticulous.recorder.reproduction import Order
 
 CURRENT, RECORDED = "current", "recorded"
 CODE_CHOICES = (RECORDED, CURRENT)
@@ -107,13 +109,13 @@ def execute(
         MismatchedCommitException: The code there is not what was registered.
         MeticulousError: Any other error of `open_registered`. Nothing has run then.
     """
-    registered = Registered(folder)
     order = find_order()
+    registered = Registered(_original(folder, order))
     if order is None:
         _check_status(registered)
         claims.claim(registered.directory)
     try:
-        tree = root or os.environ.get(layout.CODE_VARIABLE) or _tree_of(registered, code)
+        tree = root or os.environ.pop(layout.CODE_VARIABLE, "") or _tree_of(registered, code)
         with _in_folder(_working_directory(registered, tree)):
             carry_out = _run_python if registered.target["kind"] == "python" else _run_program
 
@@ -250,34 +252,20 @@ def _run_program(
 def _tree_of(registered: Registered, code: str) -> str:
     """Return the working tree to run from."""
     if find_order() is not None:
-        return _repository_of(registered)
+        return find_root(os.getcwd()) or os.getcwd()
     from meticulous.sweep.code import CodeFinder
 
     return CodeFinder(code).find(registered.directory, registered.metadata).root
 
 
-def _repository_of(registered: Registered) -> str:
-    """Return the working tree to reproduce from: that around the folder, else the one of then."""
-    from meticulous.errors import GitError
-    from meticulous.git.state import read_code_state
+def _original(folder: str | os.PathLike[str], order: Order | None) -> str:
+    """Return the folder that has the arguments.
 
-    recorded = registered.metadata.get("repository")
-    directory = registered.directory
-    try:
-        around: str | None = read_code_state(os.path.dirname(directory), None).directory
-    except GitError:
-        around = None
-    file = registered.target.get("file")
-    if around is not None and (not file or os.path.isfile(os.path.join(around, file))):
-        return around
-    if isinstance(recorded, str) and os.path.isdir(recorded):
-        return recorded
-    if around is not None:
-        return around
-    raise TargetError(
-        f"The code of {registered.name.lower()} is not here: {recorded} is gone, and "
-        f"{directory} lies in no repository. Name the working tree with METICULOUS_CODE=DIR."
-    )
+    A command line that `meticulous reproduce` repeats names the new folder in place of the old one.
+    """
+    if order is not None and os.path.realpath(folder) == os.path.realpath(order.directory):
+        return order.original
+    return os.fspath(folder)
 
 
 def _working_directory(registered: Registered, tree: str) -> str:

@@ -52,6 +52,8 @@ class Extent:
     open_rounds: int
     """Rounds of both."""
     hashed_megabytes: int
+    registered: int
+    """Experiments of a set."""
 
 
 FULL = Extent(
@@ -69,6 +71,7 @@ FULL = Extent(
     opened_files=10_000,
     open_rounds=5,
     hashed_megabytes=512,
+    registered=1000,
 )
 QUICK = Extent(
     starts=3,
@@ -85,6 +88,7 @@ QUICK = Extent(
     opened_files=200,
     open_rounds=2,
     hashed_megabytes=20,
+    registered=50,
 )
 
 

@@ -10,10 +10,10 @@ from benchmarks.table import Row, times
 
 
 def worktrees(bench: Bench) -> list[Row]:
-    """Check out a small and a large commit, as git does and as a reproduction does."""
+    """Check out a commit of one file, of many, and of ten times as many, both ways."""
     rounds = max(3, bench.extent.starts // 4)
     rows = []
-    for count in (1, bench.extent.files):
+    for count in (1, bench.extent.files // 10, bench.extent.files):
         name = f"tree-of-{count}"
         files = places.many_files(count)
         place = places.repository(bench.scratch / name, files, bench.environment)

@@ -167,7 +167,8 @@ def test_programs_under_meticulous_run_are_reproduced(command, project, reproduc
     (project.directory / "made.txt").unlink()
     for number in range(1, 6):
         found = reproduce(project, str(number))
-        assert found["verdict"] == "IDENTICAL", found
+        # What the shell wrote stands in no record, so that it could not be compared.
+        assert found["verdict"] == ("AGREES" if number in (2, 3) else "IDENTICAL"), found
         new = found["reproduced_as"]
         assert read(project, new, "metadata.json")["ordinal"] == 0
         assert read(project, new, "metadata.json")["reproduces"] == str(number)
@@ -658,7 +659,7 @@ def test_list_show_and_diff_tell_the_verdict(command, project, reproduce):
     reproduce(project, "1")
     listed = command("list", cwd=project.directory).stdout.splitlines()
     assert listed[0].split()[-2:] == ["reproduces", "verdict"]
-    assert listed[2].split()[-2:] == ["'1'", "IDENTICAL"]
+    assert listed[2].split()[-2:] == ["1", "IDENTICAL"]
     chosen = command("list", "--filter", "verdict == 'IDENTICAL'", cwd=project.directory)
     assert len(chosen.stdout.splitlines()) == 2
     shown = command("show", "2", cwd=project.directory).stdout

@@ -41,6 +41,8 @@ def test_the_files_of_a_run_have_the_names_the_documentation_gives():
         "files.json",
         "SHA256SUMS",
         "reproduction.json",
+        "run.sh",
+        "launches.jsonl",
     }
 
 

@@ -186,8 +186,10 @@ def test_outputs_outside_the_folder_are_compared_by_their_recorded_hashes(runs):
     assert "outside the folder" in found["results/b.csv"].remark
 
 
-def test_what_only_one_run_could_list_decides_nothing(runs):
+def test_of_what_only_one_run_could_list_nothing_is_known(runs):
     runs.list_outputs(None, [entry("results/a.csv", b"1", "repository")])
+    assert (runs.only().outcome, runs.only().decides) == (UNKNOWN, True)
+    runs.list_outputs(None, [entry("/tmp/a.csv", b"1", "elsewhere")])
     assert not runs.only().decides
 
 

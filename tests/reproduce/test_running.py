@@ -18,8 +18,8 @@ from written_records import write_record
 from meticulous.errors import CannotReproduceError
 from meticulous.folder import layout
 from meticulous.reader import read_record
+from meticulous.recorder.secrets.shapes import MARKER
 from meticulous.reproduce.command import (
-    REDACTED,
     find_script,
     recorded_command,
     with_interpreter,
@@ -135,17 +135,17 @@ class TestRecordedCommand:
         whole = list(hidden)
         for number, (name, value) in enumerate(values.items()):
             if number % 2:
-                hidden.append(f"--{name}={REDACTED}")
+                hidden.append(f"--{name}={MARKER}")
                 whole.append(f"--{name}={value}")
             else:
-                hidden += [f"--{name}", REDACTED]
+                hidden += [f"--{name}", MARKER]
                 whole += [f"--{name}", value]
         assert with_secrets(hidden, values) == whole
 
     def test_a_secret_that_is_missing_is_asked_for_by_its_name(self):
         with pytest.raises(CannotReproduceError, match="--set api-key=VALUE --set 3=VALUE"):
-            with_secrets(["python", f"--api-key={REDACTED}", "x", REDACTED], {})
-        assert with_secrets(["p", "--api-key", REDACTED], {"API_KEY": "v"}) == [
+            with_secrets(["python", f"--api-key={MARKER}", "x", MARKER], {})
+        assert with_secrets(["p", "--api-key", MARKER], {"API_KEY": "v"}) == [
             "p",
             "--api-key",
             "v",
@@ -321,7 +321,9 @@ class TestInputs:
         (worktree / "tracked").write_text("abc")
         (original / "tracked").write_text("xyz")
         monkeypatch.setattr("meticulous.reproduce.inputs.COPIED_BYTES", 5)
+        (original.parent / "outside").write_text("abc")
         names = ("data/small", "data/large", "tracked", "../outside", "/etc/passwd")
+        names = (*names, "data/../../outside", ".", "")
         outputs = [self.entry("logs/deep/out.txt")]
         files = {"format": 1, "inputs": [self.entry(name) for name in names], "outputs": outputs}
         record = record_with(files)
@@ -332,6 +334,7 @@ class TestInputs:
         assert (worktree / "data" / "large").is_symlink()
         assert (worktree / "tracked").read_text() == "abc"
         assert (worktree / "logs" / "deep").is_dir()
+        assert sorted(os.listdir(worktree)) == ["data", "logs", "tracked"]
         assert found.touched() == []
         (worktree / "data" / "large").write_text("changed by the program")
         assert found.touched() == [str(original / "data" / "large")]
@@ -349,7 +352,13 @@ class TestInputs:
         assert sorted(os.listdir(worktree)) == ["sub"]
 
     def test_a_broken_list_is_no_list(self, record_with, roots):
-        for files in ("{", [], {"inputs": 3}, {"inputs": [3, {"path": 4}]}, {"outputs": None}):
+        for files in (
+            "{",
+            [],
+            {"inputs": 3},
+            {"inputs": [3, {"path": 4}, {"path": "a", "in": []}]},
+            {},
+        ):
             record = record_with(files if isinstance(files, str) else json.dumps(files))
             found = check_inputs(record, str(roots[0]), str(roots[1]))
             provide_inputs(record, found, str(roots[0]), str(roots[1]), str(roots[1]))

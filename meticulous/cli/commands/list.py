@@ -28,7 +28,8 @@ Keys of the objects of --json:
   id, status, start and end (ISO 8601, or null), duration (seconds), program,
   args, changed_args (those that differ from their defaults), summary (NaN and
   the infinities as text), description, tags, reason (why it failed, or null),
-  cause (why it is LOST, or null), problems (what cannot be read), directory.
+  cause (why it is LOST, or null), problems (what cannot be read), directory;
+  of a reproduction also reproduces (the id of the original) and verdict.
 With --columns or --group-by they are the full names of the columns.
 
 \b

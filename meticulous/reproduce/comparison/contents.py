@@ -28,12 +28,6 @@ def same_bytes(one: str, other: str, wants_digest: bool) -> tuple[bool, str | No
     return is_same, digest.hexdigest() if digest is not None else None
 
 
-def sha256_of(path: str) -> str:
-    """Return the sha256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class Links:
     """Two paths of which at least one is a link, compared as such.
@@ -49,6 +43,13 @@ class Links:
     recorded: str | None
     reproduced: str | None
     remark: str
+
+
+def is_one_file(one: str, other: str) -> bool:
+    """Say whether two paths, of which one is a link, lead to one and the same regular file."""
+    if not (os.path.islink(one) or os.path.islink(other)) or not os.path.isfile(one):
+        return False
+    return os.path.exists(other) and os.path.samefile(one, other)
 
 
 def compare_links(one: str, other: str, places: Places) -> Links | None:

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from meticulous.folder import layout
+from meticulous.folder.hashing import sha256_of
 from meticulous.reader.wording import count_text, size_text
-from meticulous.reproduce.comparison.contents import compare_links, same_bytes, sha256_of
+from meticulous.reproduce.comparison.contents import (
+    compare_links,
+    is_one_file,
+    same_bytes,
+)
 from meticulous.reproduce.comparison.formats.choosing import (
     Format,
     NotComparableError,
     format_of,
 )
-from meticulous.reproduce.comparison.listed import FOLDER, Output, Pair, pair_outputs
+from meticulous.reproduce.comparison.listed import (
+    FOLDER,
+    Output,
+    Pair,
+    count_unlisted,
+    pair_outputs,
+)
 from meticulous.reproduce.comparison.places import Places
 from meticulous.reproduce.comparison.tally import Tallies, Tally, weighed
 from meticulous.reproduce.comparison.tolerance import Applied, Tolerances
@@ -49,6 +62,26 @@ def compare_outputs(
     findings: list[Finding] = []
     for pair in pair_outputs(recorded, reproduced, places):
         findings += work.compare(pair)
+    unlisted = max(map(count_unlisted, (recorded, reproduced)))
+    if unlisted:
+        remark = f"{count_text(unlisted, 'file')} beyond what a record lists, which may be outputs"
+        finding = Finding(_PART, layout.FILES, UNKNOWN, remark=remark)
+        findings.append(weighed(finding, tolerances.applied_to(_PART, layout.FILES), ""))
+    return findings
+
+
+def unlisted_outputs(names: Sequence[str], tolerances: Tolerances) -> list[Finding]:
+    """Return the findings about files that the reproduction wrote and that no record tells of."""
+    remark = "written by what Python is not told of, and so in no record"
+    findings = [
+        weighed(
+            Finding(_PART, name, UNKNOWN, remark=remark), tolerances.applied_to(_PART, name), ""
+        )
+        for name in names[:PLACES_NAMED]
+    ]
+    if len(names) > PLACES_NAMED:
+        count = count_text(len(names) - PLACES_NAMED, "further file")
+        findings.append(Finding(_PART, f"{count} of this kind", UNKNOWN, remark=remark))
     return findings
 
 
@@ -82,9 +115,15 @@ class _Work:
         if one is None or other is None:
             remark = _ONLY_REPRODUCED if one is None else _ONLY_RECORDED
             sizes = (_size(one), _size(other))
+            if not pair.is_known:
+                return [Finding(_PART, pair.name, UNKNOWN, *sizes)]
             return [Finding(_PART, pair.name, OUTSIDE, *sizes, remark=remark)]
         if not (one.exists and other.exists):
             return [self._compare_hashes(pair, one, other)]
+        if (one.sha256 or one.unhashed) and is_one_file(one.path, other.path):
+            # What the reproduction wrote there is all that is left.
+            found = self._compare_hashes(pair, one, other)
+            return [_with_remark(found, "both lead to one and the same file")]
         link = compare_links(one.path, other.path, self.places)
         if link is not None:
             facts = (link.outcome, link.recorded, link.reproduced)

@@ -21,6 +21,7 @@ _OWN = frozenset(
         *(layout.ARGS, layout.DEFAULT_ARGS, layout.METADATA, layout.STATUS, layout.SUMMARY),
         *(layout.METRICS, layout.STDOUT, layout.STDERR, layout.ENVIRONMENT, layout.NOTES),
         *(layout.REQUIREMENTS, layout.FILES, layout.SUMS, layout.REPRODUCTION),
+        *(layout.RUN_SCRIPT, layout.LAUNCHES),
     }
 )
 """Files of the recorder, which are compared otherwise or are no result."""
@@ -61,6 +62,7 @@ class Pair:
         reproduced: The file now.
         remark: What is to be said of the pair itself.
         decides: Whether it is a result; False for what lies among temporary files.
+        is_known: Whether both runs could have listed it; otherwise nothing is known of the other.
     """
 
     name: str
@@ -68,13 +70,14 @@ class Pair:
     reproduced: Output | None
     remark: str = ""
     decides: bool = True
+    is_known: bool = True
 
 
 def pair_outputs(recorded: str, reproduced: str, places: Places) -> Iterator[Pair]:
     """Yield the outputs of both runs, each with its like, in the order of their names.
 
-    Where only one of the runs has a files.json, what it lists outside its folder is left out of
-    the verdict, for nothing can be known about the other run. Names that hold a time, a process
+    Where only one of the runs has a files.json, nothing can be known of what it lists outside its
+    folder about the other run. Names that hold a time, a process
     number or the experiment's id are taken for the same when all else in them is.
     """
     listed = [_listed(folder) for folder in (recorded, reproduced)]
@@ -93,7 +96,7 @@ def pair_outputs(recorded: str, reproduced: str, places: Places) -> Iterator[Pai
         is_outside = where != FOLDER
         if is_outside and not lists_both:
             remark = "only one of the runs has a list of what it wrote outside its folder"
-            yield Pair(name, one, other, remark, decides=False)
+            yield Pair(name, one, other, remark, not _is_temporary(name), is_known=False)
             continue
         if is_outside and (one is None or other is None) and _is_temporary(name):
             yield Pair(name, one, other, "among temporary files", decides=False)
@@ -112,6 +115,12 @@ def _listed(folder: str) -> dict[Key, Mapping[str, Any]] | None:
         for entry in entries
         if isinstance(entry, dict) and isinstance(entry.get("path"), str)
     }
+
+
+def count_unlisted(folder: str) -> int:
+    """Return how many files a run opened beyond those that its files.json lists."""
+    count = Files(folder).mapping(layout.FILES).get("not-listed")
+    return count if type(count) is int and count > 0 else 0
 
 
 def _found(folder: str, entries: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Output]:

@@ -93,7 +93,16 @@ class _Log:
 
 def _may_hold_long_integer(row: dict[str, Any]) -> bool:
     """Say whether orjson may have rounded an integer beyond 64 bits."""
-    return any(type(v) is float and abs(v) >= 10**_LONG_INTEGER for v in row.values())
+    waiting: list[Any] = list(row.values())
+    for value in waiting:  # which grows meanwhile
+        kind = type(value)
+        if kind is float and abs(value) >= 10**_LONG_INTEGER:
+            return True
+        if kind is dict:
+            waiting += value.values()
+        elif kind is list:
+            waiting += value
+    return False
 
 
 class _Series:

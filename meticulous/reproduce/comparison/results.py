@@ -11,8 +11,13 @@ from pathlib import Path
 from meticulous.folder import layout
 from meticulous.reader.record import Record, read_record
 from meticulous.reader.wording import count_text, short_value, visible
-from meticulous.reproduce.comparison.ending import compare_endings, ending_text
-from meticulous.reproduce.comparison.files import BUDGET, compare_outputs
+from meticulous.reproduce.comparison.arguments import compare_arguments
+from meticulous.reproduce.comparison.ending import (
+    EXCEPTION,
+    compare_endings,
+    ending_text,
+)
+from meticulous.reproduce.comparison.files import BUDGET, compare_outputs, unlisted_outputs
 from meticulous.reproduce.comparison.metrics import compare_metrics
 from meticulous.reproduce.comparison.places import Place, Places
 from meticulous.reproduce.comparison.suggesting import suggest_tolerances, tolerance_for
@@ -39,7 +44,7 @@ _NOUNS = {
     "outputs": ("output", "outputs"),
     "text": ("text", "texts"),
 }
-_PARTS = ("status", "summary", "metrics", "outputs", "text")
+_PARTS = ("status", "args", "summary", "metrics", "outputs", "text")
 _RANKS = {OUTSIDE: 0, UNKNOWN: 1, WITHIN: 2, SAME: 4}
 _INFORMATIVE = 3
 
@@ -84,6 +89,7 @@ def compare_results(
     recorded_root: Path | None = None,
     reproduced_root: Path | None = None,
     budget: int = BUDGET,
+    unlisted: Sequence[str] = (),
 ) -> Comparison:
     """Compare two runs by their folders: ending, summary, metrics, outputs, and what they printed.
 
@@ -100,6 +106,7 @@ def compare_results(
             is not known. Paths into it are equal to paths into the other.
         reproduced_root: The same of the reproduction.
         budget: Bytes of outputs that are read at most.
+        unlisted: Files that the reproduction wrote, and of which neither record tells.
     """
     tolerances = tolerances or Tolerances()
     records = read_record(recorded), read_record(reproduced)
@@ -107,17 +114,19 @@ def compare_results(
     places = Places(
         Place(records[0].directory, recorded_root), Place(records[1].directory, reproduced_root)
     )
-    endings = compare_endings(*records)
+    endings = compare_endings(*records, places)
     results = [
+        *compare_arguments(*records, tolerances, places),
         *_summaries(*records, tolerances, places),
         *compare_metrics(*folders, tolerances, places),
         *compare_outputs(*folders, tolerances, places, budget),
+        *unlisted_outputs(unlisted, tolerances),
     ]
     needs_text = not any(_tells(finding) for finding in results)
     results += compare_streams(*folders, tolerances, places, needs_text)
     findings = sorted([*endings, *results], key=_importance)
     if any(finding.outcome == OUTSIDE for finding in endings):
-        return Comparison(findings, FAILED, _failure(*records))
+        return Comparison(findings, FAILED, _failure(*records, endings))
     if not any(_tells(finding) for finding in results):
         return Comparison(findings, CANNOT, _nothing(records[1], findings))
     verdict = verdict_of(findings)
@@ -160,7 +169,14 @@ def _importance(finding: Finding) -> tuple[float, int, float, str]:
     return rank, _PARTS.index(finding.part), -size, finding.name
 
 
-def _failure(recorded: Record, reproduced: Record) -> str:
+def _failure(recorded: Record, reproduced: Record, endings: Sequence[Finding]) -> str:
+    differing = [finding for finding in endings if finding.outcome == OUTSIDE]
+    if [finding.name for finding in differing] == [EXCEPTION]:
+        then, now = (
+            visible(str(short_value(value or "no exception", 200)))
+            for value in (differing[0].recorded, differing[0].reproduced)
+        )
+        return f"Both failed, but then with {then}, and now with {now}."
     then, now = ending_text(recorded), ending_text(reproduced)
     return f"It ended with {now}, and the recorded run with {then}."
 

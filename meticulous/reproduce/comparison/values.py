@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meticulous.folder.encoding import SPECIAL_NUMBERS
 from meticulous.reader.table.flattening import MISSING
 from meticulous.reproduce.comparison.places import Places
 from meticulous.reproduce.comparison.tally import Tallies, Tally, weighed
@@ -129,11 +128,6 @@ def _compare_numbers(tally: Tally, pairs: list[tuple[Any, Any]], place: str) -> 
 def is_number(value: Any) -> bool:
     """Say whether a value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def special_number(value: Any) -> Any:
-    """Return the float that a text in metrics.jsonl stands for, or the value as it is."""
-    return SPECIAL_NUMBERS.get(value, value) if isinstance(value, str) else value
 
 
 def _kind(value: Any) -> str:

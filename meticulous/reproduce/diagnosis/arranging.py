@@ -71,8 +71,10 @@ def spelled(roots: Iterable[str]) -> list[str]:
 
 def _texts(worktree: str) -> Iterable[str]:
     for folder, folders, names in os.walk(worktree):
-        if ".git" in folders:
-            folders.remove(".git")
+        # A submodule is a repository of its own.
+        folders[:] = [
+            one for one in folders if one != ".git" and not os.path.lexists(f"{folder}/{one}/.git")
+        ]
         for name in names:
             path = os.path.join(folder, name)
             is_file = os.path.isfile(path) and not os.path.islink(path)

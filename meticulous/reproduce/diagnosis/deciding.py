@@ -82,12 +82,14 @@ def decide(evidence: Evidence) -> Decision:
 
 def most_runs(evidence: Evidence) -> tuple[int, int]:
     """Return how many runs are wanted at least and at most, beside those that were made."""
-    made = len(evidence.runs)
+    bases = len(evidence.labels(_BASE))
     changes = len(evidence.restored)
-    still = sum(2 + (len(_OTHER_VALUES) if name in HAS_OTHERS else 0) for name in evidence.holds)
-    noise = _BASES + still + (2 if len(evidence.holds) > 1 else 0)
-    change = _BASES_BESIDE_THE_RECORD + changes + (1 if changes > 1 else 0)
-    return max(0, _BASES - made), max(1, max(noise, change) - made)
+    others = sum(len(_OTHER_VALUES) for name in evidence.holds if name in HAS_OTHERS)
+    together = 2 if len(evidence.holds) > 1 else 0
+    noise = 2 * len(evidence.holds) + max(others, together)
+    change = changes + (1 if changes > 1 else 0) - (len(evidence.runs) - bases)
+    most = _BASES_BESIDE_THE_RECORD - bases + max(noise, change)
+    return max(0, _BASES - bases), max(1, most)
 
 
 def is_noisy(labels: Sequence[int]) -> bool:

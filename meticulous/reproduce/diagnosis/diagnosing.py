@@ -27,6 +27,7 @@ from meticulous.reproduce.diagnosis.facts import (
     CHANGED,
     NOT_RUN,
     NOTHING,
+    PACKAGES,
     STILL,
     Diagnosis,
     Evidence,
@@ -35,7 +36,13 @@ from meticulous.reproduce.diagnosis.facts import (
 )
 from meticulous.reproduce.diagnosis.laboratory import Laboratory, StoppedError
 from meticulous.reproduce.diagnosis.report import rows_of, sentence_of
-from meticulous.reproduce.diagnosis.survey import Known, changed_code, survey
+from meticulous.reproduce.diagnosis.survey import (
+    Known,
+    changed_code,
+    is_of_packages,
+    survey,
+)
+from meticulous.reproduce.environment.drift import normalized
 from meticulous.reproduce.environment.interpreter import CURRENT, RECREATE, Interpreter
 from meticulous.reproduce.environment.prepare import prepare_environment, read_environment
 from meticulous.reproduce.reproduction import (
@@ -147,19 +154,13 @@ def _known(
     mode = CURRENT if options.environment == RECREATE else options.environment
     present = prepare_environment(mode, record, python=python_for(record, options))
     stack.callback(present.discard)
-    has_drifted = any(
-        one.matters and one.kind in ("packages", "python")
-        for one in (*reproduction.drift, *present.drift)
-    )
     restored: Interpreter | None = None
     why_not = ""
-    if has_drifted:
+    if any(is_of_packages(one) for one in (*reproduction.drift, *present.drift)):
         watcher.tell("diagnosis: making an environment from the recorded packages")
-        try:
-            restored = prepare_environment(RECREATE, record)
-            stack.callback(restored.discard)
-        except EnvironmentUnavailableError as error:
-            why_not = " ".join(str(error).split())
+        restored, why_not = _restored(record)
+    if restored is not None:
+        stack.callback(restored.discard)
     return Known(
         record,
         environment,
@@ -172,6 +173,25 @@ def _known(
         why_not,
         wanted.present,
     )
+
+
+def _restored(record: Record) -> tuple[Interpreter | None, str]:
+    """Return an interpreter with the recorded packages, or None and why there is none."""
+    try:
+        made = prepare_environment(RECREATE, record)
+    except EnvironmentUnavailableError as error:
+        return None, " ".join(str(error).split())
+    lacking = [one.name for one in made.drift if is_of_packages(one) and one.present is None]
+    if not lacking:
+        return made, ""
+    # Without one of its packages a program does not even begin; the present ones are more like it.
+    made.discard()
+    reasons = {one.reason for one in made.not_installed if _is_among(one.requirement, lacking)}
+    return None, "; ".join(sorted(reasons)) or f"{', '.join(lacking)} could not be installed"
+
+
+def _is_among(requirement: str, names: list[str]) -> bool:
+    return any(normalized(requirement).startswith(name) for name in names)
 
 
 def _investigate(
@@ -190,9 +210,8 @@ def _investigate(
     )
     with workplace() as work:
         laboratory = Laboratory(known, scene, variant, watcher, work)
-        evidence = replace(
-            evidence, runs=tuple(_made_already(attempted, evidence, laboratory, options))
-        )
+        already = _made_already(attempted, known, evidence, laboratory, options)
+        evidence = replace(evidence, runs=tuple(already))
         watcher.tell(_announcement(evidence, known.record))
         while (trial := next_trial(evidence)) is not None:
             made += 1
@@ -217,7 +236,11 @@ def _investigate(
 
 
 def _made_already(
-    attempted: Attempted, evidence: Evidence, laboratory: Laboratory, options: Options
+    attempted: Attempted,
+    known: Known,
+    evidence: Evidence,
+    laboratory: Laboratory,
+    options: Options,
 ) -> Iterator[Run]:
     """Yield the reproduction as a run, if it is one that would be wanted."""
     reproduction: Reproduction = attempted.reproduction
@@ -228,6 +251,9 @@ def _made_already(
         for factor in evidence.factors
         if not factor.obstacle and factor.is_in_reproduction
     }
+    is_recreated = reproduction.environment.get("mode") == RECREATE
+    if PACKAGES not in changed and is_recreated != (known.restored is not None):
+        return
     trial = Trial(BASE)
     if len(changed) == 1:
         trial = Trial(CHANGED, changed.pop())

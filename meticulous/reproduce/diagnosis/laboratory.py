@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from meticulous.errors import CannotReproduceError, GitError, NoRoomError
+from meticulous.git.present import commit_all
 from meticulous.reader.record import Record, read_record
 from meticulous.reader.wording import short_value
 from meticulous.reproduce.attempt import Attempt
@@ -52,7 +53,7 @@ THREAD_VARIABLES = (
 )
 
 _ON_START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_start")
-_OBSTACLES = (CannotReproduceError, GitError, NoRoomError)
+_OBSTACLES = (CannotReproduceError, GitError, NoRoomError, OSError)
 
 
 class StoppedError(Exception):
@@ -185,6 +186,8 @@ class Laboratory:
             lay_over(root, scene.copies)
         if scene.roots and PATHS not in changed:
             redirect_paths(root, scene.roots)
+        # A program that is recorded has to stand in a commit.
+        commit_all(root)
 
     def _labelled(self, trial: Trial, record: Record, root: Path, comparison: Comparison) -> Run:
         """Say which earlier run this one is like."""
@@ -219,6 +222,8 @@ def effect_of(comparison: Comparison) -> str:
     named = first.part in ("summary", "metrics", "status")
     label = f"{first.part}.{first.name}".rstrip(".") if named else first.name
     then, now = (_value(value) for value in (first.recorded, first.reproduced))
+    if then == now and first.recorded != first.reproduced:
+        then, now = repr(first.recorded), repr(first.reproduced)
     values = f"{then} -> {now}" if then != now else first.remark
     more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
     return f"{label} {values}{more}".replace("  ", " ")

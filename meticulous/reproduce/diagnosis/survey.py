@@ -40,6 +40,7 @@ _MOST_CANDIDATES = 100
 _MOST_IMITATED = 4
 """How many times the present processors a program is told that it has, as it had then."""
 
+_NOT_INSTALLED = "it could not be installed"
 _MACHINE = {"cpu": "processor", "gpu": "GPU", "driver": "driver", "platform": "platform"}
 
 
@@ -235,23 +236,22 @@ def _look_at_paths(known: Known, scene: Scene) -> None:
 
 
 def _look_at_packages(known: Known, scene: Scene) -> None:
-    drift = [one for one in known.reproduction.drift if _is_of_packages(one)]
-    if not drift:
+    is_recreated = known.reproduction.environment.get("mode") == RECREATE
+    if is_recreated and not known.has_present:
+        drift = [one for one in known.reproduction.drift if is_of_packages(one)]
+        scene.factors += [Factor(PACKAGES, _arrow(one), _NOT_INSTALLED) for one in drift]
         return
-    left: dict[str, Drift] = {}
+    drift = [one for one in known.present.drift if is_of_packages(one)]
+    left: list[Drift] = []
     if known.restored is not None:
-        left = {one.name: one for one in known.restored.drift if _is_of_packages(one)}
-    reasons = known.restored.not_installed if known.restored is not None else ()
-    is_varied = (
-        known.restored is not None and known.reproduction.environment.get("mode") != RECREATE
-    )
-    changed = [_arrow(one) for one in drift if is_varied and one.name not in left]
-    if changed:
-        scene.factors.append(Factor(PACKAGES, ", ".join(changed)))
-    for one in drift if known.restored is None else left.values():
-        found = [each.reason for each in reasons if one.name in each.requirement.lower()]
-        why = known.why_not or (found[0] if found else "it could not be installed")
-        scene.factors.append(Factor(PACKAGES, _arrow(one), why))
+        left = [one for one in known.restored.drift if is_of_packages(one)]
+        names = {one.name for one in left}
+        changed = [_arrow(one) for one in drift if one.name not in names]
+        if changed:
+            scene.factors.append(Factor(PACKAGES, ", ".join(changed), "", not is_recreated))
+        drift = left
+    why = known.why_not or _NOT_INSTALLED
+    scene.factors += [Factor(PACKAGES, _arrow(one), why) for one in drift]
 
 
 def _look_at_present(known: Known, scene: Scene) -> None:
@@ -321,7 +321,8 @@ def _holds(known: Known) -> Iterator[str]:
         yield SEEDS
 
 
-def _is_of_packages(drift: Drift) -> bool:
+def is_of_packages(drift: Drift) -> bool:
+    """Say whether what drifted is Python or a package that the program uses."""
     return drift.kind in ("packages", "python") and drift.matters
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from meticulous.reader.comparing.causes import changes_numbers
 from meticulous.reader.comparing.surroundings import lasting_facts, package_versions
-from meticulous.reproduce.environment.variables import PLACES, REDACTED
+from meticulous.recorder.secrets.shapes import MARKER
+from meticulous.reproduce.environment.variables import PLACES
 from meticulous.reproduce.verdict import Drift
 
 KINDS = (*("python", "packages", "cpu", "gpu", "driver", "platform", "variables", "determinism"),)
@@ -139,7 +140,7 @@ def _variable_drift(name: str, then: Any, now: Any) -> Iterator[Drift]:
     is_place = PLACES.fullmatch(variable)
     if is_place and not variable.startswith(("LD_", "DYLD_")):
         return
-    if any(isinstance(value, str) and REDACTED in value for value in (then, now)):
+    if any(isinstance(value, str) and MARKER in value for value in (then, now)):
         return
     yield Drift("variables", variable, then, now, changes_numbers(name) and not is_place)
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from meticulous.recorder.secrets.shapes import MARKER
 from meticulous.reproduce.environment.drift import normalized
-from meticulous.reproduce.environment.variables import REDACTED, recorded_variables
+from meticulous.reproduce.environment.variables import recorded_variables
 
 _HOOK = os.path.join("recorder", "program", "on_start")
 """The folder that `meticulous run` puts on PYTHONPATH for itself."""
@@ -48,7 +49,7 @@ def recorded_python_path(
     outside: list[str] = []
     inside: list[str] = []
     for entry in variables.get("PYTHONPATH", "").split(os.pathsep):
-        if not entry or REDACTED in entry or entry.endswith(_HOOK):
+        if not entry or MARKER in entry or entry.endswith(_HOOK):
             continue
         place = entry if os.path.isabs(entry) or here is None else os.path.join(here, entry)
         place = os.path.normpath(place)

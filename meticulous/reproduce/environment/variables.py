@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meticulous.recorder.environment.variables import VARIABLE_PREFIXES, VARIABLES
-
-REDACTED = "<redacted>"
-"""Stands in a recorded value that was a secret, which cannot be given again."""
+from meticulous.recorder.secrets.shapes import MARKER
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 
@@ -78,7 +76,7 @@ def _can_be_given(name: str, value: str | None, cards: int) -> bool:
     if value is None:
         # To take away a present choice of cards would show the program cards it must not use.
         return name != DEVICES
-    if REDACTED in value or "\0" in value:
+    if MARKER in value or "\0" in value:
         return False
     if name != DEVICES:
         return True

@@ -15,9 +15,10 @@ from wheelhouse import Wheelhouse, only_index
 
 
 class Index(Wheelhouse):
-    """With a package that brings nothing but further places for modules."""
+    """With packages that bring no module."""
 
-    def add_path(self, name: str, line: str) -> None:
+    def add_empty(self, name: str, line: str = "") -> None:
+        """Build a wheel that names a further place for modules, or brings nothing at all."""
         path = self.directory / f"{name}-999-py3-none-any.whl"
         info = f"{name}-999.dist-info"
         files = {

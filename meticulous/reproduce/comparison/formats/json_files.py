@@ -29,10 +29,17 @@ def parse(text: str) -> Any:
     """Return the value of a JSON text; integers of whatever length are exact.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: It is not JSON, or an object has two values for one key.
         RecursionError: It is nested too deeply.
     """
-    return json.loads(text, parse_int=_integer)
+    return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has two values for one key")
+    return found
 
 
 def _integer(digits: str) -> int | str:

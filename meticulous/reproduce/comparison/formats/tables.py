@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from decimal import MAX_EMAX, MIN_EMIN, Context
 from itertools import zip_longest
 from typing import IO
 
@@ -20,6 +21,9 @@ DELIMITERS = ",;\t|"
 _NUMBER = re.compile(
     r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)", re.IGNORECASE
 )
+_IDENTIFIER = re.compile(r"[+-]?0\d")
+"""How a number begins that is a name: 007 is not 7."""
+
 _Order = tuple[Sequence[int] | None, Sequence[int] | None]
 _AS_THEY_STAND: _Order = (None, None)
 _WIDEST = 10_000
@@ -121,7 +125,7 @@ def _compare_cells(
         elif cell is None or other_cell is None:
             tally.remark("rows of another length")
             tally.unequal(cell, other_cell, place)
-        elif _NUMBER.fullmatch(cell.strip()) and _NUMBER.fullmatch(other_cell.strip()):
+        elif _is_number(cell.strip()) and _is_number(other_cell.strip()):
             _compare_numbers(cell.strip(), other_cell.strip(), tally, place)
         elif places.is_same(cell, other_cell):
             tally.remark("the same but for the folder in its path")
@@ -138,9 +142,26 @@ def _compare_numbers(cell: str, other: str, tally: Tally, place: str) -> None:
         except ValueError:
             numbers.append(float(text))
     if numbers[0] == numbers[1] and numbers[0] != 0:
-        tally.same()
+        _compare_digits(cell, other, tally, place)
     else:
         tally.numbers(numbers[0], numbers[1], place)
+
+
+def _compare_digits(cell: str, other: str, tally: Tally, place: str) -> None:
+    """Compare numbers that are one and the same as floats, by all their digits."""
+    exact = Context(prec=len(cell) + len(other), Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+    then, now = (exact.create_decimal(text) for text in (cell, other))
+    if then == now:
+        tally.same()
+        return
+    absolute = exact.abs(exact.subtract(then, now))
+    relative = exact.divide(absolute, exact.abs(then))
+    tally.remark("the same as floats, but not in all their digits")
+    tally.difference(cell, other, float(absolute), float(relative), place)
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None and _IDENTIFIER.match(cell) is None
 
 
 def _is_header(row: list[str]) -> bool:

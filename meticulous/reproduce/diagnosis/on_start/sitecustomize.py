@@ -56,7 +56,7 @@ def _fix_random(seed):  # type: ignore[no-untyped-def]
     random._trial_seed = FunctionType(  # type: ignore[attr-defined]
         method.__code__, method.__globals__, "seed", method.__defaults__, method.__closure__
     )
-    random._trial_numbers = itertools.count(seed)  # type: ignore[attr-defined]
+    random._trial_numbers = itertools.count(seed * 1000003)  # type: ignore[attr-defined]
     # Whoever holds the method has the new code as well.
     method.__code__ = _seed(object).__code__  # type: ignore[no-untyped-call]
     random.seed()

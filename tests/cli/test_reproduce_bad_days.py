@@ -1,0 +1,341 @@
+"""`meticulous reproduce` on bad days: killed, a full disk, moved, copied."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from untouched import fingerprint
+from waiting import wait_until
+
+BEGIN = """\
+import os, sys, time
+from meticulous import Experiment
+experiment = Experiment({})
+"""
+
+TRAIN = f"""{BEGIN}experiment.summary(loss=1.0)
+"""
+
+
+@pytest.fixture
+def project(repository):
+    """A repository with a program."""
+    repository.commit({".gitignore": "data/\n__pycache__/\n", "train.py": TRAIN})
+    return repository
+
+
+@pytest.fixture
+def reproduce(command):
+    """Return a function that reproduces in a repository and returns what is said as JSON."""
+
+    def run(repository, *words: str, code: int = 0, **env: str):
+        done = command("reproduce", *words, "--json", cwd=repository.directory, **env)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def listed(command):
+    """Return a function that returns what `meticulous list` says of an experiment."""
+
+    def row(repository, number: int | str):
+        done = command("list", "--json", cwd=repository.directory)
+        return next(one for one in json.loads(done.stdout) if one["id"] == str(number))
+
+    return row
+
+
+def folder(repository, number: int | str) -> Path:
+    return repository.directory / "experiments" / str(number)
+
+
+def record(repository, *words: str, code: int = 0, **options):
+    done = repository.python(*words, **options)
+    assert done.returncode == code, done.stderr
+
+
+def worktrees() -> list[str]:
+    place = Path(os.environ["XDG_CACHE_HOME"]) / "meticulous" / "worktrees"
+    return os.listdir(place) if place.exists() else []
+
+
+# Killed
+
+
+@pytest.mark.parametrize(
+    "phase", ["preparing", "checking out", "looking at the inputs", "running", "comparing"]
+)
+def test_a_reproduction_that_was_killed_leaves_a_record_and_the_next_one_tidies_up(
+    project, reproduce, listed, phase: str
+):
+    project.commit({"slow.py": f"{BEGIN}if 'SLOWLY' in os.environ: time.sleep(1000)\nprint(1)\n"})
+    record(project, "slow.py")
+    before = fingerprint(project.directory, "experiments")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meticulous", "reproduce", "1"],
+        cwd=project.directory,
+        env={**os.environ, **({"SLOWLY": "1"} if phase == "running" else {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert any(phase in line for line in process.stderr)
+    process.kill()
+    process.communicate(timeout=60)
+    reproduce(project, "1", "--timeout", "100")
+    row = listed(project, 2)
+    assert row["reproduces"] == "1"
+    assert row["status"] in ("LOST", "SUCCESS")
+    assert row["status"] == "LOST" or phase == "comparing"
+    assert row["problems"] == []
+    assert worktrees() == []
+    assert fingerprint(project.directory, "experiments") == before
+
+
+def test_what_is_being_reproduced_is_said_to_run(project, listed, tmp_path: Path):
+    waiting = f"import os, time\nopen({str(tmp_path / 'begun')!r}, 'w').close()\n"
+    waiting += "time.sleep('LONG' in os.environ and 999)\n"
+    project.commit({"waiting.py": f"{waiting}{BEGIN}"})
+    record(project, "waiting.py")
+    (tmp_path / "begun").unlink()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meticulous", "reproduce", "1"],
+        cwd=project.directory,
+        env={**os.environ, "LONG": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until((tmp_path / "begun").exists)
+    row = listed(project, 2)
+    assert (row["status"], row["reproduces"]) == ("RUNNING", "1")
+    process.terminate()
+    process.wait(60)
+    assert listed(project, 2)["status"] == "INTERRUPTED"
+
+
+# What is not as it was
+
+
+def test_a_script_that_moved_since_is_run_where_it_was(project, reproduce):
+    record(project, "train.py")
+    (project.directory / "code").mkdir()
+    project.git("mv", "train.py", "code/train.py")
+    project.git("commit", "-qm", "moved")
+    assert reproduce(project, "1")["verdict"] == "IDENTICAL"
+
+
+def test_a_branch_that_was_deleted_and_collected_cannot_be_reproduced(project, reproduce, listed):
+    project.git("checkout", "-qb", "trial")
+    project.commit({"trial.py": TRAIN})
+    record(project, "trial.py")
+    project.git("checkout", "-q", "main")
+    project.git("branch", "-qD", "trial")
+    assert reproduce(project, "1")["verdict"] == "IDENTICAL"
+    project.git("reflog", "expire", "--expire=now", "--all")
+    project.git("gc", "-q", "--prune=now")
+    found = reproduce(project, "1", code=1)
+    assert (found["verdict"], "is not here (any more)" in found["reason"]) == ("CANNOT", True)
+    row = listed(project, 3)
+    assert (row["status"], row["verdict"]) == ("ERROR", "CANNOT")
+    assert row["reason"]
+
+
+def test_an_input_that_grows_is_named(project, reproduce):
+    project.commit({"read.py": f"{BEGIN}print(open('data/log.txt').readline())\n"})
+    path = project.write("data/log.txt", "first\n")
+    record(project, "read.py")
+    with path.open("a") as file:
+        file.write("second\n")
+    found = reproduce(project, "1")
+    assert found["verdict"] == "IDENTICAL"
+    assert found["inputs"] == [
+        {"path": "data/log.txt", "change": "changed", "detail": "6 bytes then, 13 now"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "asks", ["open('/dev/tty').read(1)", "import getpass; getpass.getpass()", "input()"]
+)
+def test_a_program_that_needs_a_terminal_gets_none_and_fails(project, reproduce, asks: str):
+    project.commit({"ask.py": f"{BEGIN}if 'ASK' in os.environ: {asks}\nprint(1)\n"})
+    record(project, "ask.py")
+    found = reproduce(project, "1", "--timeout", "100", code=1, ASK="1")
+    assert found["verdict"] == "FAILED"
+    assert found["reason"]
+
+
+def test_a_python_without_meticulous_is_recorded_by_the_present_one(
+    command, project, reproduce, tmp_path: Path
+):
+    project.commit({"plain.py": "import sys\nprint(sys.prefix)\n"})
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    assert command("run", "--", python, "plain.py", cwd=project.directory).returncode == 0
+    found = reproduce(project, "1", PYTHONPATH="")
+    assert found["verdict"] == "IDENTICAL", found
+    assert (folder(project, 2) / "stdout").read_text() == f"{tmp_path / 'bare'}\n"
+
+
+# No room
+
+
+@pytest.fixture
+def make_disk(tmp_path: Path):
+    """Return a function that makes a disk of a size in MB; only root can do that."""
+    made = []
+
+    def make(size: int) -> Path:
+        place = tmp_path / f"disk-{size}"
+        place.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(place)]
+        if subprocess.run(words, capture_output=True).returncode != 0:
+            pytest.skip("no file system can be mounted here")
+        made.append(place)
+        return place
+
+    yield make
+    for place in made:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_disk_too_small_for_the_worktree_is_a_reason(project, reproduce, make_disk):
+    project.commit({"large.bin": "x" * 3_000_000})
+    record(project, "train.py")
+    before = fingerprint(project.directory, "experiments")
+    place = make_disk(1)
+    found = reproduce(project, "1", code=1, XDG_CACHE_HOME=str(place))
+    assert found["verdict"] == "CANNOT"
+    assert "no room" in found["reason"]
+    assert os.listdir(place / "meticulous" / "worktrees") == []
+    assert fingerprint(project.directory, "experiments") == before
+
+
+def test_a_program_that_fills_the_disk_of_the_worktree_leaves_a_record(
+    project, reproduce, make_disk
+):
+    project.commit({"fill.py": f"{BEGIN}os.posix_fallocate(os.open('big', 66), 0, 200 << 20)\n"})
+    record(project, "fill.py")
+    (project.directory / "big").unlink()
+    place = make_disk(150)
+    found = reproduce(project, "1", code=1, XDG_CACHE_HOME=str(place))
+    assert found["verdict"] == "FAILED"
+    assert "No space left on device" in (folder(project, 2) / "STATUS").read_text()
+    assert os.listdir(place / "meticulous" / "worktrees") == []
+
+
+def test_a_full_disk_of_the_experiments_is_one_message(command, project, make_disk):
+    record(project, "train.py")
+    place = make_disk(1)
+    (place / "fill").write_bytes(b"x" * (1 << 20))
+    words = ["reproduce", "1", "--experiments-directory", str(place / "experiments")]
+    done = command(*words, cwd=project.directory)
+    assert done.returncode == 2
+    assert "disk is full" in done.stderr
+
+
+@pytest.mark.permissions
+def test_a_folder_that_cannot_be_written_is_one_message(command, project):
+    record(project, "train.py")
+    (project.directory / "experiments").chmod(0o555)
+    done = command("reproduce", "1", cwd=project.directory)
+    assert done.returncode == 2
+    assert "no permission" in done.stderr
+
+
+# Records from elsewhere
+
+
+def test_a_record_that_was_copied_to_another_place_needs_only_its_repository(
+    command, project, tmp_path: Path
+):
+    record(project, "train.py")
+    other = tmp_path / "other" / "experiments" / "1"
+    shutil.copytree(folder(project, 1), other)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(project.directory), str(clone)], check=True)
+    shutil.rmtree(project.directory)
+    words = ["reproduce", "1", "--directory", str(other.parent), "--json"]
+    done = command(*words, cwd=tmp_path / "other")
+    assert done.returncode == 1, done.stdout
+    assert json.loads(done.stdout)["verdict"] == "CANNOT"
+    done = command(*words, "--repository", str(clone), cwd=tmp_path / "other")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["verdict"] == "IDENTICAL"
+
+
+@pytest.mark.parametrize("name", ["files.json", "SHA256SUMS", "environment.json", "metrics.jsonl"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\0", b'{"inputs": 3, "outputs": {}}'])
+def test_a_broken_file_of_the_record_does_not_stop_it(project, reproduce, name: str, content):
+    record(project, "train.py")
+    wait_until((folder(project, 1) / "requirements.txt").exists)
+    (folder(project, 1) / name).write_bytes(content)
+    code = 1 if (name, content) == ("metrics.jsonl", b'{"inputs": 3, "outputs": {}}') else 0
+    found = reproduce(project, "1", code=code)
+    assert found["verdict"] in ("IDENTICAL", "AGREES", "DIFFERS")
+
+
+def test_a_broken_reproduction_is_none(command, project, reproduce):
+    record(project, "train.py")
+    reproduce(project, "1")
+    for content in (b"", b"[]", b'{"verdict": [1], "findings": 3, "inputs": [4], "reason": {}}'):
+        (folder(project, 2) / "reproduction.json").write_bytes(content)
+        for words in (["show", "2"], ["show", "2", "--json"], ["diff", "1", "2"], ["audit", "1"]):
+            done = command(*words, cwd=project.directory)
+            assert done.returncode in (0, 1), done.stderr
+            assert "Traceback" not in done.stderr
+            assert "bug" not in done.stderr
+
+
+# Odd results
+
+
+def test_many_outputs_large_summaries_and_odd_names_are_compared(project, reproduce):
+    program = f"""{BEGIN}
+place = str(experiment.directory)
+os.makedirs(os.path.join(place, "d\u00e9\\n\u00f1"))
+for number in range(500):
+    open(os.path.join(place, "d\u00e9\\n\u00f1", f"{{number}}\\n.txt"), "w").write(str(number))
+open(os.fsencode(place) + b"/\\xff.bin", "wb").write(b"1")
+experiment.summary(a=float("nan"), b=float("-inf"), c=-0.0, **{{f"k{{n}}": n for n in range(5000)}})
+experiment.log(step=0, loss=float("nan"))
+"""
+    project.commit({"odd.py": program})
+    record(project, "odd.py")
+    found = reproduce(project, "1")
+    assert found["verdict"] == "IDENTICAL", found["reason"]
+    assert "outputs are identical" in found["reason"]
+
+
+def test_what_no_record_lists_is_not_called_identical(project, reproduce):
+    write = "os.system('echo 1 > results.txt; mkdir logs; touch logs/a .hidden')\n"
+    project.commit({"shell.py": f"{TRAIN}{write}open('listed.txt', 'w').write('1')\n"})
+    record(project, "shell.py")
+    found = reproduce(project, "1")
+    assert found["verdict"] == "AGREES"
+    assert found["reason"].endswith("2 could not be compared: logs/a, results.txt.")
+    words = ["--tolerance", "outputs.logs/*=ignore", "--tolerance", "outputs.results.txt=ignore"]
+    assert reproduce(project, "1", *words)["verdict"] == "IDENTICAL"
+
+
+def test_flags_of_determinism_that_changed_are_drift(project, reproduce):
+    program = f"{BEGIN}import random\nexperiment.seed_everything(1)\nprint(random.random())\n"
+    project.commit({"seeded.py": program})
+    record(project, "seeded.py", env={"PYTHONHASHSEED": "0"})
+    path = folder(project, 1) / "metadata.json"
+    facts = json.loads(path.read_text())
+    facts["randomness"]["determinism"]["torch.deterministic"] = True
+    path.write_text(json.dumps(facts))
+    found = reproduce(project, "1")
+    drift = [one for one in found["drift"] if one["kind"] == "determinism"]
+    assert [(one["name"], one["recorded"]) for one in drift] == [("torch.deterministic", True)]

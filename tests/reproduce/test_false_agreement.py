@@ -1,0 +1,202 @@
+"""What differs, or was not compared, is never called identical."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from written_records import write_record
+
+from meticulous.reader import read_record
+from meticulous.reproduce.comparison import compare_results, parse_tolerances
+from meticulous.reproduce.reproduction import judge_endings
+from meticulous.reproduce.verdict import AGREES, CANNOT, DIFFERS, FAILED, IDENTICAL
+
+SUMMARY = {"loss": 1.0}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Return a function that writes both records and returns their folders."""
+
+    def write(recorded, reproduced):
+        return [
+            write_record(tmp_path / "experiments", name, **facts)
+            for name, facts in (("12", recorded), ("13", reproduced))
+        ]
+
+    return write
+
+
+@pytest.fixture
+def compare(runs):
+    """Return a function that compares two records, given as keywords of `write_record`."""
+
+    def compare_records(recorded, reproduced, *tolerances):
+        return compare_results(*runs(recorded, reproduced), parse_tolerances(tolerances))
+
+    return compare_records
+
+
+def listing(*outputs, not_listed=0):
+    return {"format": 1, "inputs": [], "outputs": list(outputs), "not-listed": not_listed}
+
+
+def entry(path, data, where="experiment"):
+    digest = hashlib.sha256(data).hexdigest()
+    return {"path": path, "in": where, "size": len(data), "sha256": digest}
+
+
+@pytest.mark.parametrize(
+    ("name", "recorded", "reproduced"),
+    [
+        pytest.param("ids.csv", "id\n007\n", "id\n7\n", id="leading zeros"),
+        pytest.param(
+            "a.csv", "a\n0.12345678901234567891\n", "a\n0.12345678901234567892\n", id="digits"
+        ),
+        pytest.param("a.csv", "a\n1e400\n", "a\n2e400\n", id="beyond a float"),
+        pytest.param("a.json", '{"a": 1, "a": 2}', '{"a": 3, "a": 2}', id="a key given twice"),
+        pytest.param(
+            "a.jsonl", '{"a": 1, "a": 2}\n', '{"a": 3, "a": 2}\n', id="in a file of lines"
+        ),
+    ],
+)
+def test_values_that_only_seem_equal_differ(compare, name, recorded, reproduced):
+    assert compare({name: recorded}, {name: reproduced}).verdict == DIFFERS
+
+
+def test_numbers_that_are_written_differently_are_the_same(compare):
+    found = compare({"a.csv": "a,b,c\n1.50,1e3,0.0\n"}, {"a.csv": "a,b,c\n1.5,1000,0\n"})
+    assert found.verdict == IDENTICAL
+
+
+@pytest.mark.parametrize("row", ['{"step": 0, "a": {"b": [%d]}}', '{"step": 0, "a": [[%d]]}'])
+def test_long_integers_deep_in_the_metrics_are_exact(compare, row):
+    lines = [f"{row % (2**70 + more)}\n" for more in (0, 1)]
+    assert compare({"metrics.jsonl": lines[0]}, {"metrics.jsonl": lines[1]}).verdict == DIFFERS
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_files_beyond_what_a_record_lists_are_not_identical(compare, side):
+    lists = [listing(not_listed=5), listing()]
+    records = [{"summary": SUMMARY, "files.json": lists[side ^ number]} for number in (0, 1)]
+    found = compare(*records)
+    assert found.verdict == AGREES
+    assert "could not be compared" in found.reason
+    assert compare(*records, "outputs.files.json=ignore").verdict == IDENTICAL
+
+
+def test_what_only_one_of_the_runs_could_list_is_not_identical(compare):
+    listed = listing(entry("out.bin", b"1", "repository"))
+    found = compare({"summary": SUMMARY}, {"summary": SUMMARY, "files.json": listed})
+    assert found.verdict == AGREES
+    assert "out.bin" in found.reason
+
+
+@pytest.mark.parametrize(("then", "verdict"), [(b"then", DIFFERS), (b"now", IDENTICAL)])
+def test_a_link_to_a_file_that_both_runs_wrote_is_compared_by_its_digests(
+    runs, tmp_path, then, verdict
+):
+    (tmp_path / "shared").write_bytes(b"now")
+    folders = runs(
+        {"summary": SUMMARY, "files.json": listing(entry("link", then))},
+        {"summary": SUMMARY, "files.json": listing(entry("link", b"now"))},
+    )
+    for folder in folders:
+        (folder / "link").symlink_to(tmp_path / "shared")
+    assert compare_results(*folders).verdict == verdict
+
+
+def test_another_experiment_of_the_program_is_not_the_same(compare):
+    found = compare(
+        {"args": {"seed": 1}, "summary": SUMMARY}, {"args": {"seed": 2}, "summary": SUMMARY}
+    )
+    assert found.verdict == DIFFERS
+    assert found.suggestions == ()
+    assert "args.seed: 2 instead of 1" in found.reason
+    ignored = compare(
+        {"args": {"port": 1}, "summary": SUMMARY},
+        {"args": {"port": 2}, "summary": SUMMARY},
+        "args.port=ignore",
+    )
+    assert ignored.verdict == IDENTICAL
+
+
+def test_arguments_that_hold_a_path_or_a_time_are_the_same(compare, tmp_path):
+    records = [
+        {
+            "args": {
+                "out": str(tmp_path / "experiments" / name / "a"),
+                "name": f"run 2026-01-0{name[1]}",
+            }
+        }
+        for name in ("12", "13")
+    ]
+    found = compare(*({**record, "summary": SUMMARY} for record in records))
+    assert found.verdict == IDENTICAL
+
+
+def test_equal_arguments_are_no_result(compare):
+    assert compare({"args": {"seed": 1}}, {"args": {"seed": 1}}).verdict == CANNOT
+
+
+# Failing the same way
+
+
+def failed(reason, code=1, **files):
+    return {"STATUS": f"ERROR\n{reason}\n", "metadata": {"exit-code": code}, **files}
+
+
+def raised(*message):
+    lines = "\n".join(message)
+    return f'Traceback (most recent call last):\n  File "a.py", line 3, in <module>\n{lines}'
+
+
+@pytest.fixture
+def judge(runs):
+    """Return a function that gives the verdict on two runs that failed."""
+
+    def judge_runs(recorded, reproduced):
+        folders = runs(recorded, reproduced)
+        records = [read_record(folder) for folder in folders]
+        return judge_endings(*records, compare_results(*folders))
+
+    return judge_runs
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (("ModuleNotFoundError: No module named 'a'",), ("ModuleNotFoundError: No module 'b'",)),
+        (("ValueError: first", "second"), ("ValueError: first", "another")),
+        (("ValueError: first", "second"), ("KeyError: first", "second")),
+        (("ValueError: the loss is 3.25",), ("ValueError: the loss is 3.5",)),
+    ],
+)
+def test_the_same_exception_with_another_message_is_another_failure(judge, then, now):
+    verdict, reason = judge(failed(raised(*then)), failed(raised(*now)))
+    assert verdict == FAILED
+    assert now[-1] in reason
+    verdict, _ = judge(
+        failed(raised(*then), summary=SUMMARY), failed(raised(*now), summary=SUMMARY)
+    )
+    assert verdict == FAILED
+
+
+def test_the_same_message_but_for_paths_and_times_is_the_same_failure(judge, runs):
+    then, now = (
+        failed(raised(f"ValueError: no /tmp/x{number}/y after {number} s", f"in process {number}"))
+        for number in (1, 2)
+    )
+    assert judge(then, now)[0] == IDENTICAL
+
+
+def test_an_exit_code_alone_does_not_say_that_the_failures_are_the_same(runs):
+    folders = runs(failed("exit code 1"), failed("exit code 1"))
+    for said, expected in (("no data", IDENTICAL), ("no room", CANNOT)):
+        for folder, text in zip(folders, ("no data", said), strict=True):
+            (folder / "stderr").write_text(f"{text}\n")
+        records = [read_record(folder) for folder in folders]
+        verdict, reason = judge_endings(*records, compare_results(*folders))
+        assert verdict == expected
+    assert "stderr" in reason
