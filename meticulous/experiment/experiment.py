@@ -10,6 +10,7 @@ from meticulous.experiment.lifecycle import Lifecycle
 from meticulous.experiment.refusals import show_only_the_message
 from meticulous.experiment.writing import Writing
 from meticulous.recorder.arguments.values import Arguments
+from meticulous.recorder.place import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ class Experiment(Lifecycle, Writing):
         self.norecord = norecord
         self.curexpdir = "."
         self.metadata: dict[str, Any] = {}
-        self.project_directory = os.path.abspath(project_directory)
+        try:
+            self.project_directory = absolute(project_directory)
+        except MeticulousError as error:
+            show_only_the_message(error)
+            raise
         self.experiments_directory = os.path.join(
             self.project_directory, os.path.expanduser(os.fspath(experiments_directory))
         )

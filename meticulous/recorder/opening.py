@@ -14,7 +14,7 @@ from meticulous.errors import (
 from meticulous.folder import allocation, clock, layout, liveness, status
 from meticulous.recorder import resuming, spelling
 from meticulous.recorder.files.standard_input import standard_input
-from meticulous.recorder.place import USUAL, Place, choose_place, contains
+from meticulous.recorder.place import USUAL, Place, absolute, choose_place, contains
 from meticulous.recorder.reproduction import find_order
 from meticulous.recorder.writer import RecordWriter
 
@@ -75,7 +75,7 @@ class Plan:
     ) -> None:
         self.args = args
         self.default_args = default_args
-        self.project_directory = os.path.abspath(project_directory)
+        self.project_directory = absolute(project_directory)
         self.experiments_directory = experiments_directory
         self.experiment_id = experiment_id
         self.description = description

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from meticulous.errors import ExperimentsDirectoryError
 from meticulous.folder import layout
 
 TYPE_CHECKING = False
@@ -33,6 +34,21 @@ class Place:
         self.directory = directory
         self.is_found = is_found
         self.warning = warning
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path from the working directory as an absolute one.
+
+    Raises:
+        ExperimentsDirectoryError: The working directory has been removed.
+    """
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise ExperimentsDirectoryError(
+            "The working directory has been removed, so nothing can be recorded from here. "
+            "Change into a folder that is there.",
+        ) from error
 
 
 def choose_place(project: str, given: str, repository: str, *, look_above: bool) -> Place:

@@ -401,6 +401,24 @@ class TestRefusals:
         assert "ExperimentsDirectoryError" in done.stdout
         assert done.stdout.splitlines()[-1] == "[]"
 
+    @pytest.mark.parametrize(
+        "command",
+        [
+            f"{sys.executable} -c 'from meticulous import Experiment; Experiment({{}})'",
+            f"{sys.executable} -m meticulous run -- echo hi",
+        ],
+        ids=["Experiment", "run"],
+    )
+    def test_a_working_directory_that_was_removed(self, repository, command):
+        gone = repository.directory / "gone"
+        gone.mkdir()
+        done = subprocess.run(
+            ["sh", "-c", f"rmdir ../gone; {command}"], cwd=gone, capture_output=True, text=True
+        )
+        assert done.returncode in (1, 2)
+        assert "The working directory has been removed" in done.stderr
+        assert "bug" not in done.stderr
+
     @pytest.mark.permissions
     def test_a_read_only_directory(self, repository, start):
         (repository.directory / "experiments").mkdir(mode=0o555)

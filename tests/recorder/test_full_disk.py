@@ -167,6 +167,23 @@ class TestUnderRun:
         assert (disk.folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
         check_reserve_released(disk)
 
+    def test_a_program_that_fills_the_disk_itself_goes_on_to_its_end(self, repository, disk):
+        repository.commit(
+            {
+                "main.sh": "b=$(head -c 9000 /dev/zero | tr '\\0' x); i=0\n"
+                "while [ $i -lt 2000 ]; do echo $b || exit 9; i=$((i + 1)); sleep .001; done\n"
+                "exit 3\n"
+            }
+        )
+        done = subprocess.run(
+            recorded(disk, "sh", "main.sh"), cwd=repository.directory, capture_output=True
+        )
+        assert done.returncode == 3
+        assert len(WARNING.findall(done.stderr)) == 1
+        assert done.stdout == (b"x" * 9000 + b"\n") * 2000
+        assert done.stdout.startswith(kept(disk))
+        check_reserve_released(disk)
+
     def test_what_was_kept_before_stays_whole(self, repository, disk):
         repository.commit({"main.sh": "seq 5000\n" + SHELL.format(to="")})
         first = b"".join(b"%d\n" % i for i in range(1, 5001))

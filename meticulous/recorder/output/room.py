@@ -37,6 +37,9 @@ _RESERVED = 1 << 20
 _RESERVED_AT_EASE = 1 << 17
 """Bytes held ahead otherwise, for a quota that is used up; a killed run leaves them behind."""
 
+_LEAST_RESERVED = 1 << 18
+"""Bytes of held and free room, or a twentieth of a small disk, with less of which it is full."""
+
 _MOST_RESERVED = 1 << 22
 """Bytes held ahead at most, however fast the file grows."""
 
@@ -70,6 +73,7 @@ class Reserve:
         "_file",
         "_freed",
         "_is_off",
+        "_least",
         "_looks_at_rest",
         "_size",
         "_until",
@@ -84,6 +88,7 @@ class Reserve:
         self._until = self._size
         self._freed = 0
         self._looks_at_rest = 0
+        self._least = 0
         self._is_off = not sys.platform.startswith("linux") or sys.maxsize < 1 << 32
         self.mark: int | None = None
         """Up to where the file is kept; None while all of it is."""
@@ -112,9 +117,13 @@ class Reserve:
             self._until = self._size
         usual = _RESERVED if self.is_scarce else _RESERVED_AT_EASE
         wanted = max(usual, min(_LOOKS_AHEAD * grown, _MOST_RESERVED))
-        if self._until - self._size >= wanted - wanted // 4:
+        held = max(self._until - self._size, 0)
+        if held >= wanted - wanted // 4:
             return True
-        return free >= 2 * _BLOCK and self._hold(self._size, min(wanted, free // 2))
+        # A program that fills the disk itself uses up what is held too: recycling needs some of it.
+        if free < 2 * _BLOCK or held + free < self._least:
+            return False
+        return self._hold(self._size, min(wanted, free // 2))
 
     def keep(self, mark: int) -> None:
         """Keep what the file holds up to `mark`, and nothing else in the end."""
@@ -150,7 +159,9 @@ class Reserve:
         disk = os.fstatvfs(self._file)
         free = (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail) * disk.f_frsize
         self.is_scarce = free < _SCARCE_BYTES
-        self.is_nearly_full = free < min(_LEAST_BYTES, disk.f_blocks * disk.f_frsize // 20)
+        twentieth = disk.f_blocks * disk.f_frsize // 20
+        self.is_nearly_full = free < min(_LEAST_BYTES, twentieth)
+        self._least = min(_LEAST_RESERVED, twentieth)
         return free
 
     def _look_at_size(self) -> int:
