@@ -36,12 +36,12 @@ import pytest
 from waiting import wait_until
 
 import meticulous
-from meticulous import Experiment, errors
+from meticulous import Experiment, Param, errors
 from meticulous.cli.commands.list import USUAL_COUNT
 from meticulous.cli.group import COMMANDS
 from meticulous.cli.group import meticulous as group
 from meticulous.experiment import ON_ERROR_CHOICES
-from meticulous.folder import arrays, layout, liveness, plain, status
+from meticulous.folder import arrays, layout, liveness, plain, states, status
 from meticulous.folder.encoding import encode_document
 from meticulous.git import snapshot
 from meticulous.recorder.arguments.options import OPTIONS
@@ -53,6 +53,8 @@ from meticulous.recorder.opening import DIRTY_CHOICES
 from meticulous.recorder.output.capture import CAPTURE_CHOICES
 from meticulous.recorder.randomness.facts import TORCH_FLAGS
 from meticulous.recorder.secrets import gate as secrets
+from meticulous.sweep import settings
+from meticulous.sweep.grammar import parse_sweep
 
 ROOT = Path(__file__).parent.parent
 RECORDING = ROOT / "docs" / "recording.md"
@@ -389,6 +391,64 @@ class TestRecordingGuide:
         assert phrase in " ".join(RECORDING.read_text().split())
 
 
+class TestDeclaringAndSetsGuides:
+    """docs/declaring.md and docs/sets.md say what parser, states and folders have."""
+
+    def test_every_option_of_a_declared_program(self):
+        parser = Experiment.from_function(lambda experiment: None).parser()
+        offered = {option for action in parser._actions for option in action.option_strings}
+        described = options(DECLARING, "the-command-line") - {
+            "--lr",
+            "--batch-size",
+            "--batch_size",
+        }
+        assert described <= offered
+        assert {"-u", "--update", "--register", "--restart", "--debug", "--purpose"} <= described
+
+    def test_every_bound_of_a_parameter(self):
+        text = headings(DECLARING)["ways-to-declare-a-parameter"]
+        for name in inspect.signature(Param).parameters:
+            assert name == "help" or f"`{name}`" in text
+
+    def test_every_status_and_what_may_follow_it(self):
+        table = {
+            word: row[2]
+            for row in rows(DECLARING, "what-may-follow-what")
+            for word in row[0].split(", ")
+        }
+        assert set(table) == set(states.MOVES)
+        for word in (states.DEFAULT, status.REGISTERED, status.REQUEUED):
+            followers = set(states.MOVES[word]) - {word}
+            assert followers - {status.REGISTERED} <= set(table[word].split(", "))
+
+    @pytest.mark.parametrize("row", rows(SETS, "the-sweep") + rows(SETS, "the-short-form"))
+    def test_every_text_of_a_sweep_can_be_read(self, row):
+        assert 1 <= parse_sweep(row[0].strip("`")).count <= 5
+
+    @pytest.mark.parametrize(
+        ("command", "anchor"), [("register", "a-set-of-experiments"), ("launch", "launching")]
+    )
+    def test_every_option_is_one_of_the_command(self, command, anchor):
+        found = group.get_command(click.Context(group), command)
+        assert found is not None
+        offered = {option for parameter in found.params for option in parameter.opts}
+        described = {name for name in options(SETS, anchor) if name.startswith("--")}
+        assert described <= offered
+
+    def test_every_setting(self):
+        assert names(SETS, "targets-and-settings") == set(settings.KEYS)
+
+    def test_every_key_of_a_registered_experiment(self, records, make_repository):
+        repository = make_repository("registered")
+        repository.commit({"say.sh": "echo said\n"})
+        done = repository.python("-m", "meticulous", "register", "sh", "n=1", "--", "say.sh")
+        assert done.returncode == 0, done.stderr
+        folder = repository.directory / "experiments" / "1"
+        metadata = json.loads((folder / layout.METADATA).read_text())
+        described = names(SETS, "what-a-registered-folder-holds")
+        assert described == set(metadata) - keys(records.metadata)
+
+
 WORDS_OF_XMEN = """
 Experiment Root functional_experiment autodoc ExperimentManager GlobalExperimentManager
 IncompatibleYmlException get_param_helps param_keys copy_params register same_names update detach
@@ -534,16 +594,16 @@ class TestFilesGuide:
             value
             for name, value in vars(layout).items()
             if name.isupper() and isinstance(value, str) and not name.endswith("_VARIABLE")
-        } - {layout.USUAL_DIRECTORY}
+        } - {layout.USUAL_DIRECTORY, layout.UNLINKED}
         patterns = {".NAME.PID.N.tmp", ".request.PID"}
         documented = names(FILES, "an-experiment-folder")
-        beside = {layout.NUMBERS, layout.TRASH}
+        beside = {layout.NUMBERS, layout.TRASH, layout.REGISTERING}
         assert documented - patterns == (constants - beside) | records.names
         assert documented >= patterns
 
     def test_every_file_beside_the_folders(self, records):
         assert (
-            names(FILES, "the-experiments-directory") - {layout.TRASH}
+            names(FILES, "the-experiments-directory") - {layout.TRASH, layout.REGISTERING}
             >= records.beside
             == {
                 layout.IGNORE,
