@@ -68,7 +68,7 @@ class Printer:
             self.show if self._verbose else None,
         )
 
-    def found(self, results: Sequence[Attempted | tuple[Record, MeticulousError]]) -> None:
+    def found(self, results: Sequence[Attempted | tuple[Record, Exception]]) -> None:
         """Print all that was found, in the order of what was asked."""
         if self._as_json:
             objects = [_object(result) for result in results]
@@ -86,7 +86,7 @@ class Printer:
             click.echo("\n")
             self._table(results)
 
-    def _table(self, results: Sequence[Attempted | tuple[Record, MeticulousError]]) -> None:
+    def _table(self, results: Sequence[Attempted | tuple[Record, Exception]]) -> None:
         rows = [["id", "as", "verdict", "why"]]
         for result in results:
             if isinstance(result, Attempted):
@@ -95,7 +95,7 @@ class Printer:
                 rows.append([result.original.id, result.directory.name, verdict, why])
             else:
                 record, error = result
-                rows.append([record.id, "-", "-", " ".join(str(error).split())])
+                rows.append([record.id, "-", "-", " ".join(_error_text(error).split())])
         console = terminal()
         lines = list(aligned([[visible(cell) for cell in row] for row in rows], [False] * 4))
         for number, line in enumerate(lines):
@@ -124,7 +124,7 @@ def carry_out_all(
     """
     stop = threading.Event()
     arrived: list[int] = []
-    results: dict[int, Attempted | tuple[Record, MeticulousError]] = {}
+    results: dict[int, Attempted | tuple[Record, Exception]] = {}
     with _heeding(stop, arrived), ThreadPoolExecutor(jobs) as pool:
         waiting = list(enumerate(records))
         running: dict[Future[Attempted], int] = {}
@@ -142,6 +142,9 @@ def carry_out_all(
     printer.found([results[number] for number in sorted(results)])
     if arrived:
         return 128 + arrived[0]
+    for result in results.values():
+        if not isinstance(result, Attempted) and not isinstance(result[1], MeticulousError):
+            raise result[1]  # which is reported as the bug that it is
     agree = [
         isinstance(one, Attempted) and one.reproduction.is_positive for one in results.values()
     ]
@@ -185,25 +188,26 @@ def _heeding(stop: threading.Event, arrived: list[int]) -> Iterator[None]:
 
 def _result(
     record: Record, future: Future[Attempted], is_alone: bool
-) -> Attempted | tuple[Record, MeticulousError]:
+) -> Attempted | tuple[Record, Exception]:
     try:
         return future.result()
-    except MeticulousError as error:
+    except Exception as error:
         if is_alone:
             raise
+        # A bug that one of them meets does not take the others with it.
         return record, error
 
 
-def _announce(result: Attempted | tuple[Record, MeticulousError], printer: Printer) -> None:
+def _announce(result: Attempted | tuple[Record, Exception], printer: Printer) -> None:
     if isinstance(result, Attempted):
         verdict = result.reproduction.verdict
         name = result.directory.name
         printer.tell(f"experiment {result.original.id}: {verdict}, recorded as {name}")
     else:
-        printer.tell(f"experiment {result[0].id}: {result[1]}")
+        printer.tell(f"experiment {result[0].id}: {_error_text(result[1])}")
 
 
-def _object(result: Attempted | tuple[Record, MeticulousError]) -> dict[str, Any]:
+def _object(result: Attempted | tuple[Record, Exception]) -> dict[str, Any]:
     if isinstance(result, Attempted):
         return {
             "id": result.original.id,
@@ -212,7 +216,13 @@ def _object(result: Attempted | tuple[Record, MeticulousError]) -> dict[str, Any
             **result.reproduction.as_document(),
         }
     record, error = result
-    return {"id": record.id, "reproduced_as": None, "error": str(error)}
+    return {"id": record.id, "reproduced_as": None, "error": _error_text(error)}
+
+
+def _error_text(error: Exception) -> str:
+    if isinstance(error, MeticulousError):
+        return str(error)
+    return f"a bug in meticulous: {type(error).__name__}: {error}"
 
 
 def _outlook_sections(outlook: Outlook) -> Iterator[list[Line]]:
@@ -226,8 +236,9 @@ def _outlook_sections(outlook: Outlook) -> Iterator[list[Line]]:
         ("inputs", [f"{one.path}: {one.change}, {one.detail}" for one in outlook.inputs]),
         ("remarks", outlook.remarks),
     ):
-        if texts:
-            yield [Line(title), *(Line("", Text(visible(text))) for text in texts)]
+        lines = [line for text in texts for line in text.splitlines()]
+        if lines:
+            yield [Line(title), *(Line("", Text(visible(line))) for line in lines)]
 
 
 def _outlook_facts(outlook: Outlook) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,11 @@ def verdict_sections(
     ]
     yield from _section("inputs that are not as they were", changes, everything)
     drift = sorted(_entries(document, "drift"), key=lambda entry: not entry.get("matters", True))
-    yield from _section("surroundings that are not as they were", map(_drift, drift), everything)
+    added = [one for one in drift if _is_added(one)]
+    lines = [_drift(one) for one in drift if not _is_added(one)]
+    if added:
+        lines.append(Line("packages", Text(f"{len(added)} more than then", style="dim")))
+    yield from _section("surroundings that are not as they were", lines, everything)
     lacking = _lacking(document)
     yield from _section("packages that could not be installed", lacking, everything)
     remarks = document.get("remarks")
@@ -134,6 +138,12 @@ def _finding(entry: Mapping[str, Any]) -> Line:
         values.append("(only informative)")
     style = "red" if entry.get("outcome") == "outside" and entry.get("decides", True) else ""
     return Line(label, Text("  ".join(values), style=style))
+
+
+def _is_added(entry: Mapping[str, Any]) -> bool:
+    """Say whether it is a package that is merely there besides; reproduction.json names it."""
+    is_new = entry.get("recorded") is None and entry.get("kind") == "packages"
+    return is_new and not entry.get("matters", True)
 
 
 def _drift(entry: Mapping[str, Any]) -> Line:

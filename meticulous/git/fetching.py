@@ -185,7 +185,7 @@ def _not_found(commit: str, problems: Sequence[str]) -> str:
             f"{message}, and no remote is known that it could be fetched from. Name a clone that "
             "has it with --repository."
         )
-    tried = "; ".join(problems)
+    tried = "; ".join(problem.rstrip(".") for problem in problems)
     return (
         f"{message} and could not be fetched from {tried}. Fetch it yourself "
         f"(git fetch REMOTE {commit}), or name a clone that has it with "

@@ -17,6 +17,7 @@ _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*t?$")
 _OPTION = re.compile(r"--?([A-Za-z][\w.-]*)")
 _NOTEBOOKS = ("ipykernel_launcher", "ipykernel", "colab_kernel_launcher")
 _SHELLS = ("ipython", "bpython", "ptpython", "idle", "jupyter", "jupyter-lab", "jupyter-notebook")
+_INPUT_SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 _OURS = ("meticulous", "meticulous.exe")
 
 
@@ -50,6 +51,7 @@ def recorded_command(record: Record) -> RecordedCommand:
     if not command and not original:
         raise CannotReproduceError("The record does not say by which command it was started.")
     if ordinal == 0 or (ordinal is None and _is_by_run(command, original)):
+        _refuse_typed_in(command, as_text(record.metadata.get("stdin")))
         return RecordedCommand(tuple(command), True, False, 0)
     if not original:
         # The original recorder kept only what the program saw of its command line.
@@ -76,9 +78,7 @@ def with_secrets(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
             filled.append(word)
             continue
         before, equals, _ = word.partition("=")
-        option = before if equals else (words[number - 1] if number else "")
-        match = _OPTION.fullmatch(option)
-        name = match[1] if match else str(number)
+        name = _redacted_name(words, number)
         value = known.get(_plain(name))
         if value is None:
             missing.append(name)
@@ -91,6 +91,27 @@ def with_secrets(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
             f"({', '.join(missing)}). Give it again: {ways}"
         )
     return filled
+
+
+def redacted_names(record: Record) -> list[str]:
+    """Return the names by which `--set` gives what was left out of a command as a secret."""
+    try:
+        words = recorded_command(record).words
+    except CannotReproduceError:
+        return []
+    return [_redacted_name(words, number) for number, word in enumerate(words) if MARKER in word]
+
+
+def is_same_option(name: str, other: str) -> bool:
+    """Say whether two names mean the same option: `api-key`, `--api_key`."""
+    return _plain(name) == _plain(other)
+
+
+def _redacted_name(words: Sequence[str], number: int) -> str:
+    before, equals, _ = words[number].partition("=")
+    option = before if equals else (words[number - 1] if number else "")
+    match = _OPTION.fullmatch(option)
+    return match[1] if match else str(number)
 
 
 def with_interpreter(
@@ -175,13 +196,35 @@ def _refuse_sessions(words: Sequence[str]) -> None:
             "It was recorded by a process that only its parent can start (multiprocessing). Make "
             "the experiment in the main process, or reproduce that one."
         )
-    if words and is_interpreter(words[0]) and "-c" not in words and "-m" not in words:
-        script = find_script(words)
-        if script is None and not any(re.match(r"-[A-Za-z]*[cm]", word) for word in words[1:]):
-            raise CannotReproduceError(
-                "Its program came from standard input or was typed in, so it is not in the "
-                "record. Keep it in a file of the repository."
-            )
+    _refuse_typed_in(words, "")
+
+
+def _refuse_typed_in(words: Sequence[str], stdin: str) -> None:
+    """Refuse an interpreter without a program; a shell only where it could read one."""
+    name = os.path.basename(words[0]) if words else ""
+    if words and is_interpreter(words[0]):
+        is_typed_in = _reads_program(words)
+    else:
+        reads = all(word.startswith("-") and "c" not in word for word in words[1:])
+        is_typed_in = name in _INPUT_SHELLS and stdin in ("pipe", "file", "terminal") and reads
+    if is_typed_in:
+        raise CannotReproduceError(
+            "Its program came from standard input or was typed in, so it is not in the record. "
+            "Keep it in a file of the repository."
+        )
+
+
+def _reads_program(words: Sequence[str]) -> bool:
+    """Say whether a Python command line takes its program from standard input."""
+    script = find_script(words)
+    if script is not None:
+        return script in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+    for word in words[1:]:
+        if word == "-":
+            return True
+        if re.match(r"-[A-Za-z]*[cmVh]", word) or word in ("--version", "--help"):
+            return False
+    return True
 
 
 def _installed(word: str, bin_directories: Sequence[str]) -> str:

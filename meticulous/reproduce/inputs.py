@@ -10,10 +10,11 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from meticulous.errors import CannotReproduceError
 from meticulous.folder import layout
 from meticulous.folder.hashing import sha256_of
 from meticulous.reader.record import Record, as_texts
@@ -74,6 +75,7 @@ def check_inputs(
     original_root: str | None,
     worktree: str | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
+    kept: Container[str] = (),
 ) -> Inputs:
     """Compare the recorded inputs with what is there now.
 
@@ -83,6 +85,7 @@ def check_inputs(
         worktree: The private worktree; None before there is one, and then what the user's tree
             holds is looked at.
         is_stopped: Asked before each file; True ends the looking.
+        kept: The paths that the commit holds, where there is no worktree yet.
     """
     inputs = Inputs()
     files = read_files(record.directory)
@@ -91,13 +94,16 @@ def check_inputs(
             "The record has no list of the files it read, so whether they changed is not known."
         )
         return inputs
-    written = {(entry.get("in"), entry["path"]) for entry in entries(files, "outputs")}
+    written = written_over(files)
     for entry in entries(files, "inputs"):
         if is_stopped():
             break
-        if (entry.get("in"), entry["path"]) in written or entry.get("in") == "experiment":
+        if entry.get("in") == "experiment":
             continue
-        change = _compare(entry, _find(entry, original_root, worktree))
+        if (entry.get("in"), entry["path"]) in written:
+            change = _compare_overwritten(entry, worktree, kept)
+        else:
+            change = _compare(entry, _find(entry, original_root, worktree))
         if change is not None:
             inputs.changes.append(change)
     count = files.get("not-listed")
@@ -117,6 +123,9 @@ def provide_inputs(
         original_root: The root of the user's working tree; None where there is none.
         worktree: The private worktree.
         directory: The working directory in it.
+
+    Raises:
+        CannotReproduceError: An input cannot be put there.
     """
     files = read_files(record.directory)
     for entry in entries(files, "outputs"):
@@ -153,16 +162,16 @@ def _wanted(
 ) -> list[str]:
     """Return the paths, relative to the root, of what the program reads in the working tree."""
     if files is not None:
-        written = {entry["path"] for entry in entries(files, "outputs")}
+        written = written_over(files)
         return [
             entry["path"]
             for entry in entries(files, "inputs")
-            if entry.get("in") == "repository" and entry["path"] not in written
+            if entry["in"] == "repository" and ("repository", entry["path"]) not in written
         ]
     # Older records list no files. What the arguments name, and is there, is most likely read.
     found = []
     place = os.path.realpath(record.directory.parent)
-    for value in _argument_values(record):
+    for value in argument_values(record):
         path = os.path.normpath(os.path.join(os.path.relpath(directory, worktree), value))
         if os.path.isabs(value):
             path = below(value, original_root) or os.curdir
@@ -172,7 +181,8 @@ def _wanted(
     return found
 
 
-def _argument_values(record: Record) -> Iterator[str]:
+def argument_values(record: Record) -> Iterator[str]:
+    """Yield what the arguments and the command say, of which some may be paths."""
     for value in flatten(record.args).values():
         if isinstance(value, str):
             yield value
@@ -187,17 +197,28 @@ def _put(
     copied, linked = [], []
     left = COPIED_BYTES
     for path in sorted(paths, key=lambda path: _size(os.path.join(original_root, path))):
-        source, target = (os.path.join(root, path) for root in (original_root, worktree))
-        _make_folder(worktree, os.path.dirname(path))
+        source = os.path.join(original_root, path)
+        # A committed link on the way may lead to a folder that is not there yet.
+        target = os.path.realpath(os.path.join(worktree, path))
+        if below(target, worktree) is None:
+            raise CannotReproduceError(
+                f"Its input {path} leads out of the repository, to {target}, which is not there."
+            )
         size = _size(source)
-        if os.path.isfile(source) and size <= left:
-            shutil.copy2(source, target)
-            left -= size
-            copied.append(path)
-        else:
-            os.symlink(os.path.realpath(source), target)
-            linked.append(path)
-            inputs.linked[source] = _stamp(source)
+        try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if os.path.isfile(source) and size <= left:
+                shutil.copy2(source, target)
+                left -= size
+                copied.append(path)
+            else:
+                os.symlink(os.path.realpath(source), target)
+                linked.append(path)
+                inputs.linked[source] = _stamp(source)
+        except OSError as error:
+            raise CannotReproduceError(
+                f"Its input {path} cannot be put into the worktree: {error.strerror or error}."
+            ) from error
     return copied, linked
 
 
@@ -232,6 +253,36 @@ def _compare(entry: dict[str, Any], present: str | None) -> InputChange | None:
     return InputChange(path, CHANGED, f"sha256 {digest[:12]} then, {found[:12]} now")
 
 
+def written_over(files: dict[str, Any] | None) -> set[tuple[str, str]]:
+    """Return place and path of the outputs that were not the same files before the run."""
+    digests = {
+        (entry["in"], entry["path"]): entry.get("sha256") for entry in entries(files, "inputs")
+    }
+    found = set()
+    for entry in entries(files, "outputs"):
+        key = (entry["in"], entry["path"])
+        if entry.get("sha256") is None or digests.get(key) != entry["sha256"]:
+            found.add(key)
+    return found
+
+
+def _compare_overwritten(
+    entry: dict[str, Any], worktree: str | None, kept: Container[str]
+) -> InputChange | None:
+    """Compare an input that the run itself wrote over after it had read it.
+
+    What the working tree has of it is the result of the run, and is not given to the rerun.
+    """
+    path = entry["path"]
+    if entry.get("in") == "repository":
+        if worktree is not None and os.path.lexists(os.path.join(worktree, path)):
+            return _compare(entry, os.path.join(worktree, path))
+        if path in kept:
+            return None
+        return InputChange(path, MISSING, "the recorded run wrote over it after it had read it")
+    return InputChange(path, CHANGED, "the recorded run wrote over it after it had read it")
+
+
 def _is_inside(path: str) -> bool:
     first = os.path.normpath(path).split(os.sep)[0]
     return not os.path.isabs(path) and first not in (os.pardir, os.curdir, ".git", "")
@@ -239,8 +290,11 @@ def _is_inside(path: str) -> bool:
 
 def _make_folder(worktree: str, path: str) -> None:
     if path and _is_inside(os.path.normpath(path)):
-        with contextlib.suppress(OSError):
-            os.makedirs(os.path.join(worktree, path), exist_ok=True)
+        # A committed link on the way may lead to a folder that is not there yet.
+        folder = os.path.realpath(os.path.join(worktree, path))
+        if below(folder, worktree) is not None:
+            with contextlib.suppress(OSError):
+                os.makedirs(folder, exist_ok=True)
 
 
 def _size(path: str) -> int:

@@ -11,10 +11,13 @@ from typing import Any
 from meticulous.folder import layout
 from meticulous.reader.record import Record, as_text, as_texts
 from meticulous.reader.wording import few_text
+from meticulous.reproduce.answers import NO
 from meticulous.reproduce.inputs import Inputs, entries, read_files
 from meticulous.reproduce.launching import Prepared
+from meticulous.reproduce.outside import written_outside
 from meticulous.reproduce.paths import below
 from meticulous.reproduce.running import ENDED, Outcome
+from meticulous.reproduce.verify.seal import check_seal
 from meticulous.reproduce.workplace import Workplace
 
 _LAST_LINES = 12
@@ -42,6 +45,19 @@ class Rerun:
     outcome: Outcome
     inputs: Inputs
     work: Workplace
+
+
+def remarks_before(record: Record) -> Iterator[str]:
+    """Yield one sentence for each thing about a record that is to be known before it runs again."""
+    kind = as_text(record.metadata.get("stdin"))
+    if kind in ("pipe", "file"):
+        yield (
+            f"The recorded run had a {kind} as standard input; this one has none, since it is not "
+            "recorded. Let the program read a file of the repository instead."
+        )
+    seal = check_seal(record)
+    if seal.outcome == NO:
+        yield f"The record is not as it was at its end: {seal.evidence}."
 
 
 def remarks_about(rerun: Rerun) -> Iterator[str]:
@@ -91,6 +107,8 @@ def _about_the_old_checkout(rerun: Rerun) -> Iterator[str]:
         ]
         if old:
             yield f"The program {verb} in the original checkout: {few_text(old)}."
+    if outside := written_outside(found, None):
+        yield f"The program wrote outside of the repository: {few_text(outside)}."
     if touched := rerun.inputs.touched():
         yield f"The program changed inputs in the original checkout: {few_text(touched)}."
 
@@ -113,9 +131,9 @@ def _about_interpreter(
 def _about_stdin(record: Record, work: Workplace) -> Iterator[str]:
     kind = as_text(record.metadata.get("stdin"))
     said = last_lines(work.path(layout.STDERR))
-    if kind in ("terminal", "pipe", "file") and (kind != "terminal" or "EOFError" in said):
+    if kind == "terminal" and "EOFError" in said:
         yield (
-            f"The program had its standard input from a {kind} then, and has none now, since it "
+            "The program had its standard input from a terminal then, and has none now, since it "
             "is not recorded. Let it read a file of the repository instead."
         )
     elif not kind and "EOFError" in said:

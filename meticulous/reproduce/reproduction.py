@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from meticulous.errors import (
     NoRoomError,
     NothingToReproduceError,
 )
-from meticulous.folder import layout, status
+from meticulous.folder import status
+from meticulous.git.changes import list_files
 from meticulous.git.source import find_source
 from meticulous.reader.record import Record
+from meticulous.reader.wording import few_text
 from meticulous.reproduce.attempt import Attempt, claim
 from meticulous.reproduce.code import Code, find_code
 from meticulous.reproduce.command import (
@@ -27,25 +29,16 @@ from meticulous.reproduce.command import (
     recorded_command,
     with_secrets,
 )
-from meticulous.reproduce.comparison import Comparison, Tolerances
-from meticulous.reproduce.comparison.ending import exception_of
-from meticulous.reproduce.environment.drift import determinism_drift
+from meticulous.reproduce.comparison import Tolerances
 from meticulous.reproduce.environment.interpreter import CURRENT, Interpreter
 from meticulous.reproduce.environment.places import recorded_root
 from meticulous.reproduce.environment.prepare import prepare_environment, read_environment
-from meticulous.reproduce.inputs import MISSING, check_inputs
-from meticulous.reproduce.running import STOPPED, TIMED_OUT
-from meticulous.reproduce.variant import Carried, Variant, Watcher, carry_out
-from meticulous.reproduce.verdict import (
-    CANNOT,
-    FAILED,
-    IDENTICAL,
-    OUTSIDE,
-    UNKNOWN,
-    Drift,
-    InputChange,
-    Reproduction,
-)
+from meticulous.reproduce.inputs import check_inputs
+from meticulous.reproduce.judging import identity_of, judge_rerun
+from meticulous.reproduce.outside import refusal_of_writing, written_outside
+from meticulous.reproduce.remarks import remarks_before
+from meticulous.reproduce.variant import Variant, Watcher, carry_out
+from meticulous.reproduce.verdict import CANNOT, InputChange, Reproduction
 
 _ENDS = (status.SUCCESS, status.ERROR)
 """The statuses of runs that came to their end by themselves."""
@@ -75,6 +68,8 @@ class Options:
         variables: Environment variables to set besides; None for one that must not be set.
         python: The interpreter where none is made; by default the one that the recorded command
             names on PATH, or the present one.
+        allow_outside: Whether the program may write over what the recorded run wrote outside of
+            the repository.
     """
 
     environment: str = CURRENT
@@ -86,6 +81,7 @@ class Options:
     values: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str | None] = field(default_factory=dict)
     python: str | None = None
+    allow_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +180,16 @@ def look_ahead(record: Record, options: Options) -> Outlook:
     except (CannotReproduceError, GitError) as error:
         obstacles.append(str(error))
     root = code.source.root if code is not None and code.source is not None else None
-    inputs = check_inputs(record, root)
-    remarks = list(inputs.remarks)
+    kept: Container[str] = ()
+    if code is not None and code.has_it and code.source is not None:
+        kept = list_files(code.source.directory, code.commit)
+    inputs = check_inputs(record, root, kept=kept)
+    written = written_outside(record, root, lambda path: path in kept)
+    if written and not options.allow_outside:
+        obstacles.append(refusal_of_writing(written))
+    remarks = [*remarks_before(record), *inputs.remarks]
+    if written and options.allow_outside:
+        remarks.append(f"It would write over what it wrote then: {few_text(written)}.")
     if code is not None and not code.has_it:
         places = ", ".join(remote.name for remote in code.remotes)
         remarks.append(
@@ -244,94 +248,12 @@ def _attempt(record: Record, options: Options, watcher: Watcher, attempt: Attemp
             options.timeout,
             options.keep,
             options.tolerances,
+            allow_outside=options.allow_outside,
         )
         carried = carry_out(record, variant, attempt, watcher)
     finally:
         interpreter.discard()
-    return _judge(record, carried, variant)
-
-
-def _judge(record: Record, carried: Carried, variant: Variant) -> Reproduction:
-    comparison = carried.comparison
-    verdict, reason = FAILED, ""
-    if comparison is not None:
-        verdict, reason = judge_endings(record, carried.record, comparison)
-    elif carried.outcome.how == STOPPED:
-        reason = "It was interrupted."
-    elif carried.outcome.how == TIMED_OUT:
-        reason = f"The program had not ended after {variant.timeout:g} s."
-    else:
-        reason = f"The program began no experiment and ended with {_ended(carried)}"
-        last = carried.record.reason.strip().splitlines()[1:]
-        reason += f": {last[-1].strip()}" if last else "."
-    missing = [change.path for change in carried.inputs.changes if change.change == MISSING]
-    if verdict == FAILED and missing:
-        reason += f" Inputs are missing: {', '.join(missing[:5])}."
-    remarks = [*carried.inputs.remarks, *carried.remarks, *variant.interpreter.remarks]
-    if comparison is not None:
-        remarks += comparison.remarks
-    return Reproduction(
-        verdict=verdict,
-        reason=reason,
-        reproduces=_identity(record),
-        findings=list(comparison.findings) if comparison is not None else [],
-        drift=_drift(record, carried, variant),
-        inputs=carried.inputs.changes,
-        remarks=list(dict.fromkeys(remarks)),
-        environment=variant.interpreter.as_document(),
-        code=_code(carried, variant.code),
-    )
-
-
-def _drift(record: Record, carried: Carried, variant: Variant) -> list[Drift]:
-    """Return how the surroundings differ, and the flags that show only while a program runs."""
-    known = list(variant.interpreter.drift)
-    names = {one.name for one in known}
-    flags = determinism_drift(record.metadata, carried.record.metadata)
-    return known + [one for one in flags if one.name not in names]
-
-
-def judge_endings(record: Record, found: Record, comparison: Comparison) -> tuple[str, str]:
-    """Return the verdict and its reason; of a run that failed, failing the same way is the result.
-
-    Where neither left anything to compare, the same ending is all there was, unless what they
-    wrote on stderr says that it was another one.
-    """
-    verdict, reason = comparison.verdict, comparison.reason
-    if record.status != status.ERROR or verdict != CANNOT:
-        return verdict, reason
-    exception = exception_of(record).partition(":")[0]
-    ending = exception or f"exit code {found.metadata.get('exit-code')}"
-    said = [one for one in comparison.findings if one.name == layout.STDERR]
-    if not exception and any(one.outcome in (OUTSIDE, UNKNOWN) for one in said):
-        return CANNOT, (
-            f"Both failed with {ending} and left no results, but what they wrote on stderr is not "
-            "the same."
-        )
-    return IDENTICAL, f"Both failed in the same way, with {ending}, and left no results."
-
-
-def _ended(carried: Carried) -> str:
-    code = carried.outcome.code
-    return f"exit code {code}" if code >= 0 else f"signal {-code}"
-
-
-def _code(carried: Carried, code: Code) -> dict[str, Any]:
-    return {
-        "commit": carried.checkout.commit,
-        "snapshot": code.is_snapshot,
-        "fetched-from": carried.checkout.fetched_from,
-    }
-
-
-def _identity(record: Record) -> dict[str, Any]:
-    metadata = record.metadata
-    return {
-        "id": record.id,
-        "uid": metadata.get("uid"),
-        "directory": str(record.directory),
-        "commit": metadata.get("git-snapshot") or metadata.get("githead-sha"),
-    }
+    return judge_rerun(record, carried, variant)
 
 
 def _cannot(record: Record, attempt: Attempt, error: Exception, watcher: Watcher) -> Reproduction:
@@ -342,7 +264,7 @@ def _cannot(record: Record, attempt: Attempt, error: Exception, watcher: Watcher
         attempt.write_unrecorded(f"it could not be run again: {reason}", {})
     if watcher.is_stopped():
         attempt.write_status(status.INTERRUPTED, reason)
-    return Reproduction(verdict=CANNOT, reason=reason, reproduces=_identity(record))
+    return Reproduction(verdict=CANNOT, reason=reason, reproduces=identity_of(record))
 
 
 def _write_end(attempt: Attempt, word: str, reason: str) -> None:

@@ -14,6 +14,7 @@ from meticulous.errors import CannotReproduceError
 from meticulous.folder import layout, status
 from meticulous.git.checkout import Checkout
 from meticulous.reader.record import Record, read_record
+from meticulous.reader.wording import few_text
 from meticulous.recorder.ending.outcome import by_exit_code, by_signal
 from meticulous.reproduce.attempt import Attempt
 from meticulous.reproduce.code import Code, checked_out, remarks_on
@@ -23,7 +24,14 @@ from meticulous.reproduce.environment.interpreter import Interpreter
 from meticulous.reproduce.environment.prepare import read_environment
 from meticulous.reproduce.inputs import Inputs, check_inputs, provide_inputs
 from meticulous.reproduce.launching import Prepared, prepare
-from meticulous.reproduce.remarks import Rerun, last_lines, remarks_about
+from meticulous.reproduce.outside import (
+    make_reachable,
+    read_from_original,
+    refusal_of_writing,
+    written_outside,
+)
+from meticulous.reproduce.paths import spellings
+from meticulous.reproduce.remarks import Rerun, last_lines, remarks_about, remarks_before
 from meticulous.reproduce.running import ENDED, STOPPED, TIMED_OUT, Outcome, run
 from meticulous.reproduce.unlisted import find_unlisted, take_stamps
 from meticulous.reproduce.workplace import Workplace, workplace
@@ -42,6 +50,8 @@ class Variant:
         keep: Whether the private worktree stays.
         tolerances: How far numbers may be off.
         arrange: Is given the root of the worktree before anything else looks at it.
+        allow_outside: Whether it may write over what the recorded run wrote outside of the
+            repository.
     """
 
     code: Code
@@ -52,6 +62,7 @@ class Variant:
     keep: bool = False
     tolerances: Tolerances = field(default_factory=Tolerances)
     arrange: Callable[[str], None] | None = None
+    allow_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class Carried:
         remarks: What is noteworthy, one sentence each.
         comparison: The results, compared with those of the record; None where the program began
             no experiment, or did not come to its end.
+        read_again: Files that it read, and that the recorded run had written.
     """
 
     record: Record
@@ -89,6 +101,7 @@ class Carried:
     checkout: Checkout
     remarks: tuple[str, ...]
     comparison: Comparison | None
+    read_again: tuple[str, ...] = ()
 
 
 def carry_out(
@@ -103,7 +116,7 @@ def carry_out(
         watcher: Who looks on.
 
     Raises:
-        CannotReproduceError: The program cannot be started.
+        CannotReproduceError: The program cannot be started, or would write over results.
         CommitNotFoundError: The code cannot be had.
         NoRoomError: The disk is too small.
         GitError: Git failed otherwise.
@@ -117,6 +130,16 @@ def carry_out(
             _stop_if_told(watcher)
             if variant.arrange is not None:
                 variant.arrange(checkout.root)
+            written = written_outside(
+                record,
+                checkout.original_root or checkout.root,
+                lambda path: os.path.lexists(os.path.join(checkout.root, path)),
+            )
+            if written and not variant.allow_outside:
+                raise CannotReproduceError(refusal_of_writing(written))
+            said = list(remarks_before(record))
+            if written:
+                said.append(f"Whatever was there may be written over now: {few_text(written)}.")
             watcher.tell("looking at the inputs")
             inputs = check_inputs(record, checkout.original_root, checkout.root, watcher.is_stopped)
             _stop_if_told(watcher)
@@ -132,12 +155,15 @@ def carry_out(
                 values=variant.values,
             )
             directory = prepared.launch.directory
+            roots = spellings(checkout.original_root, *prepared.roots)
+            make_reachable(record, roots, checkout.root, work.directory, directory)
             provide_inputs(record, inputs, checkout.original_root, checkout.root, directory)
             before = take_stamps(checkout.root)
             outcome, is_recorded = _run(prepared, variant, attempt, watcher, work)
             found = read_record(attempt.directory)
             rerun = Rerun(record, environment, found, prepared, outcome, inputs, work)
-            remarks = [*remarks_on(variant.code, checkout), *remarks_about(rerun)]
+            remarks = [*said, *remarks_on(variant.code, checkout), *remarks_about(rerun)]
+            read_again = read_from_original(record, found, roots, checkout.root)
             comparison = None
             if is_recorded and outcome.how == ENDED:
                 watcher.tell("comparing")
@@ -145,7 +171,7 @@ def carry_out(
                 comparison = _compare(rerun, variant, checkout, unlisted)
             if variant.keep:
                 remarks.append(f"The private worktree is kept: {checkout.root}")
-    return Carried(found, outcome, inputs, checkout, tuple(remarks), comparison)
+    return Carried(found, outcome, inputs, checkout, tuple(remarks), comparison, tuple(read_again))
 
 
 def _run(
@@ -168,11 +194,13 @@ def _run(
 def _compare(
     rerun: Rerun, variant: Variant, checkout: Checkout, unlisted: Sequence[str]
 ) -> Comparison:
+    # Not where it may lie by now: what the program wrote names the place of then.
+    roots = rerun.prepared.roots
     return compare_results(
         rerun.record.directory,
         rerun.found.directory,
         variant.tolerances,
-        recorded_root=_present(rerun.prepared.roots),
+        recorded_root=Path(roots[0]) if roots else None,
         reproduced_root=Path(checkout.root),
         unlisted=unlisted,
     )
@@ -198,9 +226,3 @@ def _complete(attempt: Attempt, outcome: Outcome, work: Workplace, timeout: floa
         attempt.write_status(status.INTERRUPTED, "`meticulous reproduce` was interrupted")
     elif read_record(attempt.directory).status == status.LOST:
         attempt.write_status(how.status, how.reason)
-
-
-def _present(roots: Sequence[str]) -> Path | None:
-    """Return where the recorded working tree is now; where it was when it is nowhere."""
-    there = [root for root in roots if os.path.isdir(root)] or list(roots)
-    return Path(there[0]) if there else None

@@ -16,8 +16,9 @@ VERDICTS = (IDENTICAL, AGREES, DIFFERS, FAILED, CANNOT)
 """The words of a verdict, the best first.
 
 IDENTICAL: every result has the same value, bit for bit. AGREES: every result is equal within the
-tolerance. DIFFERS: a result is not. FAILED: the program did not end as it did before, so that its
-results say nothing. CANNOT: it could not be run at all, or left nothing that could be compared.
+tolerance, or was left out by its name or by you. DIFFERS: a result is not. FAILED: the program did
+not end as it did before, so that its results say nothing. CANNOT: it could not be run at all, or a
+result could not be compared.
 """
 
 POSITIVE = (IDENTICAL, AGREES)
@@ -26,13 +27,19 @@ POSITIVE = (IDENTICAL, AGREES)
 SAME, WITHIN, OUTSIDE, UNKNOWN = "same", "within", "outside", "unknown"
 """What a finding may say; "unknown" is for what could not be compared."""
 
+RESULTS = ("summary", "metrics", "outputs")
+"""The parts of a run that are its results; what it printed is one only where there are none."""
+
+TEMPORARY = "among temporary files"
+"""What is said of a file that is no result because of where it lies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One result on both sides.
 
     Attributes:
-        part: "status", "summary", "metrics", "outputs" or "text".
+        part: "status", "args", "summary", "metrics", "outputs" or "text".
         name: Which result: a name of the summary, a series, a file and a place in it.
         outcome: `SAME`, `WITHIN` the tolerance, `OUTSIDE`, or `UNKNOWN`.
         recorded: The value then; None where there was none.
@@ -132,11 +139,24 @@ class Reproduction:
 
 
 def verdict_of(findings: Iterable[Finding]) -> str:
-    """Return the verdict that findings give: IDENTICAL, AGREES or DIFFERS.
+    """Return the verdict that findings give: IDENTICAL, AGREES, DIFFERS or CANNOT.
 
-    What could not be compared forbids IDENTICAL only; the reason of the verdict is to name it.
+    What could not be compared may differ, and so forbids a positive verdict. What differs and was
+    left out forbids IDENTICAL; the reason of the verdict is to name both.
     """
+    findings = list(findings)
     outcomes = {finding.outcome for finding in findings if finding.decides}
     if OUTSIDE in outcomes:
         return DIFFERS
-    return AGREES if {WITHIN, UNKNOWN} & outcomes else IDENTICAL
+    if UNKNOWN in outcomes:
+        return CANNOT
+    return AGREES if WITHIN in outcomes or any(map(is_left_out, findings)) else IDENTICAL
+
+
+def is_left_out(finding: Finding) -> bool:
+    """Say whether a finding is a result that may differ, and that the verdict does not heed."""
+    if finding.decides or finding.part not in RESULTS or TEMPORARY in finding.remark:
+        return False
+    # A log that says the same at another time is the same.
+    is_close = finding.outcome == WITHIN and finding.part == "outputs"
+    return finding.outcome != SAME and not is_close

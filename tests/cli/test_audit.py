@@ -26,6 +26,19 @@ def test_one_experiment_is_shown_in_full(command, experiments):
     assert "  ACM reproduced  no: reproduced" in lines
 
 
+def test_reproductions_are_left_out_unless_all_are_wanted(command, experiments: Path):
+    write_record(experiments, "3", minutes=2, metadata={"reproduces": "1"})
+
+    def audited(*words: str) -> list[str]:
+        document = json.loads(command("audit", *words, "--format", "json").stdout)
+        return [run["id"] for run in document["runs"]]
+
+    assert audited() == audited("--status", "SUCCESS,ERROR") == ["1", "ü2"]
+    assert audited("--all") == ["1", "3", "ü2"]
+    assert audited("3") == ["3"]
+    assert command("audit", "1", "--all").returncode == 2
+
+
 def test_a_set_is_summed_up(command, experiments):
     done = command("audit")
     assert done.returncode == 1

@@ -405,14 +405,210 @@ def test_a_program_that_reads_standard_input_is_told_that_there_is_none(command,
     done = command("reproduce", "1", cwd=project.directory)
     assert done.returncode == 1
     assert "FAILED" in done.stdout
-    assert "standard input" in done.stdout
+    assert "EOFError" in done.stdout
+    assert "had a pipe as standard input; this one has none" in done.stdout
 
 
-def test_a_program_may_write_outside(project, reproduce, tmp_path: Path):
-    out = tmp_path / "outside.txt"
-    record(project, "train.py", "--out", str(out))
-    reproduce(project, "1")
+@pytest.fixture
+def no_temporary_files(monkeypatch, tmp_path: Path):
+    """Temporary files have a folder of their own, so that what a test writes is not one."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+
+@pytest.mark.usefixtures("no_temporary_files")
+@pytest.mark.parametrize("way", ["path", "link", "relative link", "relative"])
+def test_what_was_written_outside_is_not_written_over_unless_that_is_allowed(
+    project, reproduce, tmp_path: Path, way: str
+):
+    place = tmp_path / "outside"
+    place.mkdir()
+    if way.endswith("link"):
+        (project.directory / "results").symlink_to(place if way == "link" else "../outside")
+        project.commit(message="a link out of the repository")
+    name = {"path": str(place), "relative": "../outside"}.get(way, "results")
+    record(project, "train.py", "--out", f"{name}/out.txt")
+    out = place / "out.txt"
+    out.write_text("precious")
+    (outlook,) = [reproduce(project, "1", "--dry-run", code=1)["obstacles"]]
+    assert str(out) in outlook[0]
+    found = reproduce(project, "1", code=1)
+    assert found["verdict"] == "CANNOT"
+    assert str(out) in found["reason"]
+    assert "--allow-outside" in found["reason"]
+    assert out.read_text() == "precious"
+    assert any(
+        str(out) in remark
+        for remark in reproduce(project, "1", "--dry-run", "--allow-outside")["remarks"]
+    )
+    found = reproduce(project, "1", "--allow-outside")
     assert out.read_text() == "0.2"
+    assert any(str(out) in remark for remark in found["remarks"])
+
+
+def test_temporary_files_may_be_written_again(project, reproduce, tmp_path: Path):
+    record(project, "train.py", "--out", str(tmp_path / "out.txt"))
+    assert reproduce(project, "1")["verdict"] == "IDENTICAL"
+
+
+MEMO = """\
+import json, os, sys
+from meticulous import Experiment
+experiment = Experiment({})
+memo = sys.argv[1]
+if not os.path.exists(memo):
+    with open(memo, "w") as file:
+        json.dump(0.5, file)
+with open(memo) as file:
+    experiment.summary(loss=json.load(file))
+"""
+
+
+def test_what_the_original_wrote_is_no_evidence(project, reproduce, tmp_path: Path):
+    project.commit({"memo.py": MEMO})
+    memo = tmp_path / "memo.json"
+    record(project, "memo.py", str(memo))
+    found = reproduce(project, "1", code=1)
+    assert found["verdict"] == "CANNOT"
+    assert found["reason"].startswith(f"It read what the original wrote: {memo}")
+    assert f"It read what the original wrote: {memo}." in found["remarks"]
+    memo.unlink()
+    assert reproduce(project, "1")["verdict"] == "IDENTICAL"
+
+
+@pytest.mark.parametrize("way", ["committed link", "relative path", "file beside"])
+def test_inputs_that_are_reached_through_the_outside_are_found(
+    project, reproduce, tmp_path: Path, way: str
+):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.json").write_text("[1, 2]")
+    (tmp_path / "beside.json").write_text("[1, 2]")
+    (project.directory / "link").symlink_to("../data")
+    project.commit(message="a link out of the repository")
+    names = {
+        "committed link": "link/x.json",
+        "relative path": "../data/x.json",
+        "file beside": "../beside.json",
+    }
+    record(project, "train.py", "--data", names[way])
+    assert reproduce(project, "1")["verdict"] == "IDENTICAL"
+    assert sorted(os.listdir(tmp_path / "data")) == ["x.json"]
+    assert worktrees() == []
+
+
+def test_an_input_that_is_too_far_outside_is_named(make_repository, reproduce, tmp_path: Path):
+    (tmp_path / "x.json").write_text("[1, 2]")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    deep = make_repository("a/b/deep")
+    deep.commit({"train.py": TRAIN})
+    record(deep, "train.py", "--data", "../../../x.json")
+    found = reproduce(deep, "1", code=1)
+    assert found["verdict"] == "CANNOT"
+    assert "../../../x.json leads out of the repository" in found["reason"]
+
+
+def test_a_committed_link_to_an_ignored_folder_is_no_obstacle(project, reproduce):
+    (project.directory / "data").mkdir()
+    (project.directory / "data" / "x.json").write_text("[1, 2]")
+    (project.directory / "link").symlink_to("data")
+    project.commit(message="a link into the ignored folder")
+    record(project, "train.py", "--data", "link/x.json")
+    assert reproduce(project, "1")["verdict"] == "IDENTICAL"
+
+
+def test_a_bug_that_one_experiment_meets_does_not_lose_the_others(command, project, tmp_path: Path):
+    record(project, "train.py")
+    record(project, "train.py", "--lr", "0.2")
+    broken = read(project, 1, "metadata.json")
+    broken["original-command"] += ["a\0b"]
+    (folder(project, 1) / "metadata.json").write_text(json.dumps(broken))
+    done = command("reproduce", "1-2", cwd=project.directory)
+    assert done.returncode == 3, done.stderr
+    assert "experiment 2, reproduced as 4  IDENTICAL" in done.stdout
+    assert "this is a bug in meticulous" in done.stderr
+    assert "experiment 1: a bug in meticulous: ValueError" in done.stderr
+
+
+def test_an_input_that_the_run_itself_wrote_over_is_named(project, reproduce):
+    counting = (
+        f"{WITHOUT_ARGUMENTS}count = int(open('data/count').read())\n"
+        "open('data/count', 'w').write(str(count + 1))\nexperiment.summary(count=count)\n"
+    )
+    project.commit({"count.py": counting})
+    project.write("data/count", "10")
+    record(project, "count.py")
+    (change,) = reproduce(project, "1", "--dry-run")["inputs"]
+    assert (change["path"], change["change"]) == ("data/count", "missing")
+    found = reproduce(project, "1", code=1)
+    assert found["verdict"] == "FAILED"
+    assert "Inputs are missing: data/count." in found["reason"]
+    assert "FileNotFoundError" in found["reason"]
+
+
+def test_the_reason_of_a_failure_tells_the_exception(project, reproduce):
+    project.commit({"fragile.py": f"{WITHOUT_ARGUMENTS}import os\nos.environ['DATA']\n"})
+    record(project, "fragile.py", env={"DATA": "x"})
+    found = reproduce(project, "1", code=1)
+    assert found["verdict"] == "FAILED"
+    assert "KeyError: 'DATA'" in found["reason"]
+
+
+def test_a_recorded_pipe_is_remarked_before_anything_runs(project, reproduce):
+    record(project, "train.py", input="yes\n")
+    for words in (["--dry-run"], []):
+        remarks = reproduce(project, "1", *words)["remarks"]
+        assert any("had a pipe as standard input; this one has none" in text for text in remarks)
+
+
+@pytest.mark.parametrize("words", [("python", "-"), ("python",), ("sh",), ("sh", "-s")])
+def test_a_program_that_was_piped_in_cannot_be_run_again(project, reproduce, words):
+    run = [sys.executable, "-m", "meticulous", "run", "--", *words]
+    subprocess.run(run, cwd=project.directory, input=b"echo = 1\n", check=False, timeout=60)
+    found = reproduce(project, "1", "--dry-run", code=1)
+    assert any("came from standard input" in text for text in found["obstacles"])
+
+
+def test_a_record_that_was_altered_is_remarked(project, reproduce):
+    record(project, "train.py")
+    (folder(project, 1) / "summary.json").write_text('{"loss": 0.3}\n')
+    for words, code in ((["--dry-run"], 0), ([], 1)):
+        remarks = reproduce(project, "1", *words, code=code)["remarks"]
+        assert any("changed since the end: summary.json" in text for text in remarks)
+
+
+def test_a_value_for_an_option_that_the_record_does_not_lack_is_a_mistake(command, project):
+    record(project, "train.py")
+    done = command("reproduce", "1", "--set", "foo=1", cwd=project.directory)
+    assert done.returncode == 2
+    assert "--set foo" in done.stderr
+    assert not folder(project, 2).exists()
+
+
+def test_packages_that_differ_are_listed_and_those_that_came_besides_are_counted(command, project):
+    record(project, "train.py")
+    path = folder(project, 1) / "environment.json"
+    environment = json.loads(path.read_text())
+    names = [each["name"] for each in environment["packages"] if each["name"] != "meticulous-ml"]
+    kept = [each for each in environment["packages"] if each["name"] not in names[:3]]
+    environment["packages"] = [*kept, {"name": "gone", "version": "1.0"}]
+    environment["packages"].append({"name": "gone-too", "version": "2.0"})
+    path.write_text(json.dumps(environment))
+    done = command("reproduce", "1", cwd=project.directory)
+    assert "3 more than then" in done.stdout
+    assert "packages gone" in done.stdout
+    assert not any(f"packages {name} " in done.stdout for name in names[:3])
+    done = command("reproduce", "1", "--dry-run", "--environment", "match", cwd=project.directory)
+    assert done.returncode == 1
+    assert "\\n" not in done.stdout
+    assert "The packages of experiment 1 are not here:\n" in done.stdout
+
+
+def test_an_interpreter_that_is_not_there_is_named(project, reproduce):
+    record(project, "train.py")
+    found = reproduce(project, "1", "--python", "/nonexistent/python", code=1)
+    assert found["verdict"] == "CANNOT"
+    assert "/nonexistent/python" in found["reason"]
+    assert "no such file" in found["reason"].lower()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -438,6 +634,7 @@ def test_an_interrupt_leaves_no_worktree_and_a_record_that_says_so(project, numb
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number, errors
     assert "Traceback" not in errors
+    assert "CANNOT" in output
     assert "It was interrupted." in output
     assert worktrees() == []
     assert (folder(project, 2) / "STATUS").read_text().startswith("INTERRUPTED\n")
@@ -660,6 +857,11 @@ def test_list_show_and_diff_tell_the_verdict(command, project, reproduce):
     listed = command("list", cwd=project.directory).stdout.splitlines()
     assert listed[0].split()[-2:] == ["reproduces", "verdict"]
     assert listed[2].split()[-2:] == ["1", "IDENTICAL"]
+    rows = json.loads(command("list", "--json", cwd=project.directory).stdout)
+    assert [(row.get("reproduces"), row.get("verdict")) for row in rows] == [
+        (None, None),
+        ("1", "IDENTICAL"),
+    ]
     chosen = command("list", "--filter", "verdict == 'IDENTICAL'", cwd=project.directory)
     assert len(chosen.stdout.splitlines()) == 2
     shown = command("show", "2", cwd=project.directory).stdout

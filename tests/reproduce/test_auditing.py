@@ -199,6 +199,9 @@ def test_the_seed_is_looked_for_in_the_record_and_the_arguments(record, metadata
 def test_generators_without_a_seed_are_named(record):
     folder = record(metadata={"randomness": {"unseeded": ["numpy", "torch"], "unknown": []}})
     assert answer("seeded", folder) == ("no", "used without a seed: numpy, torch")
+    objects = record("4", metadata={"randomness": {"unseeded": ["numpy.random.Generator"]}})
+    remedy = audited(objects).runs[0].answers["seeded"].remedy
+    assert remedy == "pass the seed: numpy.random.default_rng(seed)"
     doubtful = record("2", metadata={"randomness": {"unseeded": [], "unknown": ["numpy"]}})
     assert answer("seeded", doubtful)[0] == "unknown"
     assert answer("seeded", record("3"))[0] == "unknown"

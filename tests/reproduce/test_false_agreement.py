@@ -9,7 +9,7 @@ from written_records import write_record
 
 from meticulous.reader import read_record
 from meticulous.reproduce.comparison import compare_results, parse_tolerances
-from meticulous.reproduce.reproduction import judge_endings
+from meticulous.reproduce.judging import judge_endings
 from meticulous.reproduce.verdict import AGREES, CANNOT, DIFFERS, FAILED, IDENTICAL
 
 SUMMARY = {"loss": 1.0}
@@ -65,9 +65,10 @@ def test_values_that_only_seem_equal_differ(compare, name, recorded, reproduced)
     assert compare({name: recorded}, {name: reproduced}).verdict == DIFFERS
 
 
-def test_numbers_that_are_written_differently_are_the_same(compare):
+def test_numbers_that_are_written_differently_agree(compare):
     found = compare({"a.csv": "a,b,c\n1.50,1e3,0.0\n"}, {"a.csv": "a,b,c\n1.5,1000,0\n"})
-    assert found.verdict == IDENTICAL
+    assert found.verdict == AGREES
+    assert "written differently" in found.reason
 
 
 @pytest.mark.parametrize("row", ['{"step": 0, "a": {"b": [%d]}}', '{"step": 0, "a": [[%d]]}'])
@@ -81,16 +82,56 @@ def test_files_beyond_what_a_record_lists_are_not_identical(compare, side):
     lists = [listing(not_listed=5), listing()]
     records = [{"summary": SUMMARY, "files.json": lists[side ^ number]} for number in (0, 1)]
     found = compare(*records)
-    assert found.verdict == AGREES
-    assert "could not be compared" in found.reason
-    assert compare(*records, "outputs.files.json=ignore").verdict == IDENTICAL
+    assert found.verdict == CANNOT
+    assert "files.json" in found.reason
 
 
 def test_what_only_one_of_the_runs_could_list_is_not_identical(compare):
     listed = listing(entry("out.bin", b"1", "repository"))
     found = compare({"summary": SUMMARY}, {"summary": SUMMARY, "files.json": listed})
     assert found.verdict == AGREES
-    assert "out.bin" in found.reason
+    assert "1 could not be compared: out.bin" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "then", "now"), [("train_time", 3.1, 9.2), ("elapsed", 1, 2), ("it/s", 8.0, 7.0)]
+)
+def test_what_differs_and_was_left_out_by_its_name_is_not_identical(compare, name, then, now):
+    found = compare({"summary": {"a": 1, name: then}}, {"summary": {"a": 1, name: now}})
+    assert found.verdict == AGREES
+    assert f"without summary.{name} (measures " in found.reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("memory_accuracy", "short_term_memory_score", "reaction_time_effect", "latency"),
+        *("stimulus_duration", "seconds_to_failure", "spikes_per_second", "time_of_flight"),
+        *("arrival_time", "survival_time", "time"),
+    ],
+)
+def test_results_whose_names_speak_of_time_or_memory_differ(compare, name):
+    summaries = [{"summary": {"a": 1, name: value}} for value in (1.0, 2.0)]
+    assert compare(*summaries).verdict == DIFFERS
+    logs = [{"metrics.jsonl": f'{{"step": 0, "{name}": {value}}}\n'} for value in (1.0, 2.0)]
+    if name != "time":  # which is the recorder's own there
+        assert compare(*logs).verdict == DIFFERS
+
+
+def test_what_a_dict_with_such_a_name_holds_differs(compare):
+    nested = [{"summary": {"a": {"time": {"acc": value}}}} for value in (1.0, 2.0)]
+    assert compare(*nested).verdict == DIFFERS
+
+
+def test_what_differs_and_is_ignored_is_not_identical(compare):
+    records = [{"summary": {"a": 1, "b": value}, "c.bin": f"{value}"} for value in (1, 2)]
+    found = compare(*records, "b=ignore", "outputs.c.bin=ignore")
+    assert found.verdict == AGREES
+    assert "without " in found.reason
+    assert {"summary.b (ignored)", "c.bin (ignored)"} == set(
+        found.reason.partition("without ")[2].rstrip(".").split(", ")
+    )
+    assert compare(records[0], records[0], "b=ignore").verdict == IDENTICAL
 
 
 @pytest.mark.parametrize(("then", "verdict"), [(b"then", DIFFERS), (b"now", IDENTICAL)])
@@ -140,7 +181,26 @@ def test_equal_arguments_are_no_result(compare):
     assert compare({"args": {"seed": 1}}, {"args": {"seed": 1}}).verdict == CANNOT
 
 
+def test_that_all_results_were_left_out_is_said(compare):
+    records = [{"summary": {"train_time": value}} for value in (1.0, 2.0)]
+    found = compare(*records)
+    assert found.verdict == CANNOT
+    assert "all that both left was left out: summary.train_time (measures time)" in found.reason
+
+
 # Failing the same way
+
+
+def test_a_failure_with_results_that_could_not_be_compared_is_not_the_same(runs):
+    listed = listing(
+        {"path": "/srv/a", "in": "elsewhere", "size": 1, "sha256": None, "unhashed": "too large"}
+    )
+    folders = runs(
+        failed("exit code 1", summary=SUMMARY, **{"files.json": listed}),
+        failed("exit code 1", summary=SUMMARY, **{"files.json": listed}),
+    )
+    records = [read_record(folder) for folder in folders]
+    assert judge_endings(*records, compare_results(*folders))[0] == CANNOT
 
 
 def failed(reason, code=1, **files):

@@ -13,6 +13,7 @@ import sys
 import tracemalloc
 import zipfile
 import zlib
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,10 @@ class Runs:
                 write_files(folder, {"files.json": {"format": 1, "outputs": entries}})
         return self
 
-    def compare(self, *tolerances, **options):
-        places = Places(Place(self.recorded), Place(self.reproduced))
+    def compare(self, *tolerances, recorded_root=None, reproduced_root=None, **options):
+        places = Places(
+            Place(self.recorded, recorded_root), Place(self.reproduced, reproduced_root)
+        )
         folders = str(self.recorded), str(self.reproduced)
         found = compare_outputs(*folders, parse_tolerances(tolerances), places, **options)
         assert {finding.part for finding in found} <= {"outputs"}
@@ -188,7 +191,7 @@ def test_outputs_outside_the_folder_are_compared_by_their_recorded_hashes(runs):
 
 def test_of_what_only_one_run_could_list_nothing_is_known(runs):
     runs.list_outputs(None, [entry("results/a.csv", b"1", "repository")])
-    assert (runs.only().outcome, runs.only().decides) == (UNKNOWN, True)
+    assert (runs.only().outcome, runs.only().decides) == (UNKNOWN, False)
     runs.list_outputs(None, [entry("/tmp/a.csv", b"1", "elsewhere")])
     assert not runs.only().decides
 
@@ -203,12 +206,56 @@ def test_a_file_the_program_removed_again_is_no_output(runs):
     assert runs.compare() == {}
 
 
-def test_beyond_the_budget_recorded_hashes_decide(runs):
-    runs.write("big.bin", b"\0" * 50, b"\0" * 50)
-    assert runs.only(budget=60).outcome == UNKNOWN
+def test_beyond_the_budget_recorded_hashes_decide_and_without_them_the_bytes(runs):
+    runs.write("big.bin", b"\0" * 50, b"\1" * 50)
+    assert runs.only(budget=60).outcome == OUTSIDE
     hashed = [entry("big.bin", b"\0" * 50)]
     runs.list_outputs(hashed, hashed)
     assert runs.only(budget=60).outcome == SAME
+
+
+def write_in_checkouts(runs, name, recorded, reproduced):
+    """Write a file into both checkouts; return their roots as keywords."""
+    roots = runs.recorded.parent / "checkout", runs.recorded.parent / "worktree"
+    for root, data in zip(roots, (recorded, reproduced), strict=True):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return dict(zip(("recorded_root", "reproduced_root"), roots, strict=True))
+
+
+def test_an_output_in_the_checkout_is_compared_by_value_where_it_is_the_recorded_one(runs):
+    then, now = b'{"loss": 0.5}', b'{"loss": 0.75}'
+    runs.list_outputs(
+        [entry("out/m.json", then, "repository")], [entry("out/m.json", now, "repository")]
+    )
+    roots = write_in_checkouts(runs, "out/m.json", then, now)
+    assert runs.only(**roots).absolute == 0.25
+    assert runs.only("loss=0.3", **roots).outcome == WITHIN
+    (roots["recorded_root"] / "out/m.json").write_bytes(b'{"loss": 0.7}')
+    finding = runs.only("loss=0.3", **roots)
+    assert finding.outcome == OUTSIDE
+    assert "changed since its run" in finding.remark
+
+
+@pytest.mark.parametrize(("later", "outcome"), [(0, OUTSIDE), (60, UNKNOWN)])
+def test_an_output_without_a_hash_is_compared_where_nobody_wrote_it_since(runs, later, outcome):
+    modified = datetime(2026, 11, 22, 10, 0, 0)
+    facts = {"size": 3, "unhashed": "over the budget", "modified": modified.isoformat()}
+    listed = [entry("out.bin", None, "repository", **facts)]
+    runs.list_outputs(listed, listed)
+    roots = write_in_checkouts(runs, "out.bin", b"\0\1\2", b"\0\1\3")
+    changed = modified.timestamp() + later
+    os.utime(roots["recorded_root"] / "out.bin", (changed, changed))
+    assert runs.only(**roots).outcome == outcome
+
+
+def test_a_file_that_was_put_into_the_folder_after_the_end_is_no_missing_output(runs):
+    runs.write("plot.png", b"added later", None).write("a.txt", "1", "1")
+    listed = [entry("a.txt", b"1")]
+    runs.list_outputs(listed, listed)
+    assert runs.only().name == "a.txt"
+    runs.list_outputs([*listed, entry("plot.png", b"added later")], listed)
+    assert runs.compare()["plot.png"].outcome == OUTSIDE
 
 
 def test_a_files_json_that_is_broken_is_as_none(runs):
@@ -258,7 +305,7 @@ def test_json_is_compared_by_value(runs):
     )
     found = runs.compare()
     assert (found["out.json:loss"].recorded, found["out.json:loss"].reproduced) == (0.5, 0.75)
-    assert not found["out.json:train_seconds"].decides
+    assert found["out.json:train_seconds"].decides
     assert found["out.json"].outcome == SAME
     assert runs.compare("loss=0.25")["out.json:loss"].outcome == WITHIN
     assert runs.compare("out.json=rel:0.5")["out.json:loss"].outcome == WITHIN
@@ -301,12 +348,46 @@ def test_json_lines(runs):
 
 
 def test_tables_are_compared_column_by_column(runs):
-    runs.write("out.csv", "epoch,loss\n1,0.50\n2,0.25\n", "epoch,loss\r\n1,0.5\r\n2,0.26\r\n")
+    runs.write("out.csv", "epoch,loss\n1,0.5\n2,0.25\n", "epoch,loss\r\n1,0.5\r\n2,0.26\r\n")
     found = runs.compare()
     assert found["out.csv:loss"].absolute == pytest.approx(0.01)
     assert found["out.csv:loss"].remark == "1 of 2 cells differs, the first at row 3"
     assert found["out.csv"].remark == "2 cells the same besides"
     assert runs.compare("out.csv:loss=0.011")["out.csv:loss"].outcome == WITHIN
+
+
+@pytest.mark.parametrize("name", ["time", "survival_time", "train_time", "latency"])
+def test_what_a_file_holds_is_a_result_whatever_it_is_called(runs, name):
+    runs.write("a.csv", f"{name}\n1.5\n", f"{name}\n2.5\n")
+    runs.write("a.json", json.dumps({name: 1.5}), json.dumps({name: 2.5}))
+    for folder, number in ((runs.recorded, 1.5), (runs.reproduced, 2.5)):
+        np.savez(folder / "a.npz", **{name: np.array([number])})
+    found = runs.compare()
+    assert len(found) == 3
+    assert all(one.decides and one.outcome == OUTSIDE for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "outcome"),
+    [
+        ("1e2", "100", WITHIN),
+        ("infinity", "inf", WITHIN),
+        ("NaN", "nan", WITHIN),
+        ("nan", "nan", SAME),
+        ("1.50", "1.5", WITHIN),
+        ("0.0", "0", WITHIN),
+        ("0012", "12", OUTSIDE),
+        ("1e400", "inf", OUTSIDE),
+    ],
+)
+def test_equal_numbers_with_another_text_are_not_the_same(runs, then, now, outcome):
+    # Another line feed, so that the bytes differ.
+    assert runs.write("a.csv", f"a\n{then}\n", f"a\r\n{now}\r\n").only().outcome == outcome
+
+
+def test_not_a_number_in_json_is_the_same_on_both_sides(runs):
+    runs.write("a.json", '{"a": NaN, "b": [NaN]}', '{"a":NaN, "b": [NaN]}')
+    assert runs.only().outcome == SAME
 
 
 def test_a_table_with_other_columns(runs):

@@ -135,7 +135,7 @@ def test_nothing_that_could_be_compared_is_no_agreement(compare):
 def test_what_could_not_be_compared_is_named(compare):
     broken = {"metrics.jsonl": '{"loss": 1.0}\nrubbish\n', "summary": {"a": 1}}
     found = compare(broken, broken)
-    assert found.verdict == AGREES
+    assert found.verdict == CANNOT
     assert "1 could not be compared: metrics.jsonl" in found.reason
     assert UNKNOWN in {finding.outcome for finding in found.findings}
 
@@ -148,7 +148,7 @@ def test_a_summary_that_cannot_be_read_is_no_agreement(compare):
 
 def test_times_are_told_and_decide_nothing(compare):
     found = compare({"summary": {"a": 1, "seconds": 3}}, {"summary": {"a": 1, "seconds": 4}})
-    assert found.verdict == IDENTICAL
+    assert found.verdict == AGREES
     assert found.remarks == ["What differs and was given no weight: summary.seconds."]
     assert (
         compare(
@@ -230,8 +230,36 @@ def test_where_there_is_a_summary_stdout_is_informative(compare_printed):
     assert compare_printed("a\n", "b\n", "stdout=0", summary={"a": 1}).verdict == DIFFERS
 
 
-def test_stderr_decides_nothing(compare_printed):
+def test_stderr_decides_nothing_beside_stdout(compare_printed):
     assert compare_printed("a\n", "a\n", stderr=("warning\n", "")).verdict == IDENTICAL
+
+
+def test_where_all_is_printed_on_stderr_it_decides(compare_printed):
+    found = compare_printed("", "", stderr=("loss 0.5 after 3 s\n", "loss 0.5 after 4 s\n"))
+    assert found.verdict == AGREES
+    assert "it is what was printed" in found.reason
+    found = compare_printed("", "", stderr=("loss 0.5\n", "loss 0.6\n"))
+    assert found.verdict == DIFFERS
+
+
+def test_a_tolerance_that_fits_no_result_is_named_with_the_nearest_names(compare):
+    records = [{"summary": {"loss": value, "acc": 0.9}} for value in (1.0, 1.01)]
+    found = compare(*records, "lss=0.1", "acc=0.1", "summary.*=0.2", "nothing=1")
+    assert found.remarks[:2] == [
+        "No result is called lss, as in --tolerance lss=abs:0.1; the nearest name is loss.",
+        "No result is called nothing, as in --tolerance nothing=abs:1.0.",
+    ]
+    assert len(found.remarks) == 2
+
+
+def test_a_tolerance_for_a_place_in_a_file_with_the_same_bytes_is_no_mistake(compare):
+    record = {"a.csv": "x\n1\n"}
+    assert compare(record, record, "x=0.1", "a.csv:x=0.1").remarks == []
+
+
+def test_a_small_difference_shows_its_digits(compare):
+    found = compare({"summary": {"a": 2.0}}, {"summary": {"a": 2.0000001}})
+    assert "2.0000001 instead of 2.0 (5e-06 %)" in found.reason
 
 
 def test_a_run_that_printed_only_times_otherwise_agrees(compare_printed, tmp_path):

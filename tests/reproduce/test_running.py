@@ -309,6 +309,7 @@ class TestInputs:
             ("longer", "changed"),
             ("unhashed", "unverified"),
             ("missing", "missing"),
+            ("written", "missing"),
         ]
 
     def test_what_git_does_not_hold_is_copied_or_linked_and_never_changed(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meticulous.errors import InvalidToleranceError, MeticulousError
-from meticulous.reproduce.comparison.measuring import measures_time
+from meticulous.reproduce.comparison.measuring import measured_by
 from meticulous.reproduce.comparison.tolerance import (
     Specification,
     Tolerance,
@@ -163,13 +163,30 @@ def test_a_number_is_rounded_up_and_never_down(value):
 @pytest.mark.parametrize(
     "name",
     [
-        *("time", "train_seconds", "duration", "elapsed", "it/s", "samples_per_second", "fps"),
-        *("peak_memory", "timing.load", "epochTime", "wall_time", "throughput", "GPU_mem_MB"),
-        *("step_ms", "tokens/sec", "images per second"),
+        *(
+            "train_time",
+            "train_seconds",
+            "duration",
+            "elapsed",
+            "it/s",
+            "samples_per_second",
+            "fps",
+        ),
+        *(
+            "peak_memory",
+            "timing.elapsed",
+            "epochTime",
+            "memory_mb",
+            "time/fps",
+            "wall_time",
+            "throughput",
+            "GPU_mem_MB",
+        ),
+        *("train_ms", "tokens/sec", "images per second"),
     ],
 )
 def test_names_that_measure_time_or_speed(name):
-    assert measures_time(name)
+    assert measured_by(name)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +202,9 @@ def test_names_that_measure_time_or_speed(name):
         "wind m/s",
         "eta",
         "",
+        *("time", "timing.load", "latency", "memory", "rss", "train_rss", "train_min"),
+        *("memory_accuracy", "stimulus_duration", "spikes_per_second", "time.acc"),
     ],
 )
 def test_names_that_do_not(name):
-    assert not measures_time(name)
+    assert not measured_by(name)

@@ -33,6 +33,7 @@ conditions; 2 for a mistake in what was asked.
     epilog=_EXAMPLES,
 )
 @ids_argument("words", "[IDS]...", required=False)
+@click.option("--all", "everything", is_flag=True, help="All experiments, reproductions as well.")
 @choosing_options
 @click.option(
     "--format",
@@ -51,13 +52,17 @@ conditions; 2 for a mistake in what was asked.
 @directory_option
 def audit(
     words: tuple[str, ...],
+    everything: bool,
     data_format: str,
     output: str | None,
     repository: str | None,
     directory: str | None,
     **options: Any,
 ) -> int:
-    """Say what stands between the experiments IDS, or all, and being reproducible.
+    """Say what stands between the experiments IDS and being reproducible.
+
+    Without IDS these are all that fit the conditions, but for reproductions: these are evidence
+    about others.
 
     The items are those of the checklists of NeurIPS, of J. Pineau and of Papers with Code, and of
     the artifact badges of ACM, that a record can answer: the code, how it was called, packages,
@@ -71,7 +76,11 @@ def audit(
     from meticulous.reproduce.audit import audit as audit_records
     from meticulous.reproduce.repository import ask_repositories
 
+    if everything and words:
+        raise click.UsageError("Name the experiments, or say --all, not both.")
     records = records_meant(words, directory, options, everything=True) or []
+    if not words and not everything:
+        records = [record for record in records if "reproduces" not in record.metadata]
     if not records:
         print_remark("There is no experiment to audit.")
         return 1

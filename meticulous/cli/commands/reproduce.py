@@ -12,6 +12,8 @@ from meticulous.cli.identifiers import CountsBackwards, directory_option, folder
 from meticulous.cli.sections import SectionedCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meticulous.reader import Record
     from meticulous.reproduce.reproduction import Options
 
@@ -88,6 +90,11 @@ class _Reproduce(SectionedCommand, CountsBackwards):
     is_flag=True,
     help="With --diagnose: also where it agrees, and with your present code, inputs and variables.",
 )
+@click.option(
+    "--allow-outside",
+    is_flag=True,
+    help="Run also what wrote outside of the repository; what it wrote there is written over.",
+)
 @click.option("--keep", is_flag=True, help="Leave the private worktree, and say where it is.")
 @click.option(
     "--repository",
@@ -132,6 +139,7 @@ def reproduce(
         raise click.UsageError("--present is about a diagnosis; give --diagnose as well.")
     records = _chosen(words, directory, everything, options)
     settings = _settings(options)
+    _check_secrets(records, settings.values)
     as_list = everything or len(records) > 1
     if dry_run:
         return print_outlooks(records, settings, as_json, as_list)
@@ -171,6 +179,20 @@ def _chosen(
     return ended
 
 
+def _check_secrets(records: list[Record], values: Mapping[str, str]) -> None:
+    """Refuse a value that none of the records lacks, such as one whose name is misspelled."""
+    from meticulous.reproduce.command import is_same_option, redacted_names
+
+    lacking = dict.fromkeys(name for record in records for name in redacted_names(record))
+    for name in values:
+        if not any(is_same_option(name, one) for one in lacking):
+            has = ", ".join(lacking) or "none"
+            raise click.UsageError(
+                f"--set {name}: no value of that name was left out of the record as a secret "
+                f"(left out: {has})."
+            )
+
+
 def _settings(options: dict[str, Any]) -> Options:
     from meticulous.reproduce.comparison.tolerance import parse_tolerances
     from meticulous.reproduce.reproduction import Options
@@ -191,4 +213,5 @@ def _settings(options: dict[str, Any]) -> Options:
         experiments_directory=None if place is None else os.path.abspath(place),
         values=values,
         python=options["python"],
+        allow_outside=options["allow_outside"],
     )

@@ -8,6 +8,7 @@ from typing import Any
 from meticulous.reproduce.answers import Answer, no, some_of, unknown, yes
 from meticulous.reproduce.audit.subject import Subject, seed_argument, seed_of
 
+_GENERATOR = "numpy.random.Generator"
 _SEED = "call experiment.seed_everything(SEED)"
 
 _ENOUGH = 2
@@ -44,8 +45,17 @@ def seeded(subject: Subject) -> Answer:
     if not names and isinstance(doubtful, list) and doubtful:
         return unknown(f"perhaps used without a seed: {some_of([str(n) for n in doubtful])}", _SEED)
     if names:
-        return no(f"used without a seed: {some_of([str(name) for name in names])}", _SEED)
+        return no(f"used without a seed: {some_of([str(name) for name in names])}", _remedy(names))
     return yes("no generator was seen that was used without a seed")
+
+
+def _remedy(names: list[Any]) -> str:
+    """Return what to do; `seed_everything` does not reach generators that are objects."""
+    others = [name for name in names if name != _GENERATOR]
+    ways = [_SEED] if others else []
+    if _GENERATOR in names:
+        ways.append("pass the seed: numpy.random.default_rng(seed)")
+    return "; ".join(ways)
 
 
 def repetitions(subject: Subject) -> Answer:

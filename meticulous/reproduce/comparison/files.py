@@ -27,7 +27,7 @@ from meticulous.reproduce.comparison.listed import (
     pair_outputs,
 )
 from meticulous.reproduce.comparison.places import Places
-from meticulous.reproduce.comparison.tally import Tallies, Tally, weighed
+from meticulous.reproduce.comparison.tally import A_LOG, Tallies, Tally, weighed
 from meticulous.reproduce.comparison.tolerance import Applied, Tolerances
 from meticulous.reproduce.verdict import OUTSIDE, SAME, UNKNOWN, Finding
 
@@ -70,18 +70,18 @@ def compare_outputs(
     return findings
 
 
-def unlisted_outputs(names: Sequence[str], tolerances: Tolerances) -> list[Finding]:
+def unlisted_outputs(names: Sequence[str]) -> list[Finding]:
     """Return the findings about files that the reproduction wrote and that no record tells of."""
-    remark = "written by what Python is not told of, and so in no record"
+    remark = "Python was not told of it, so that no record lists it; experiment.add_output does"
+    # They cannot be compared however often one tries, and so are left out, by name.
     findings = [
-        weighed(
-            Finding(_PART, name, UNKNOWN, remark=remark), tolerances.applied_to(_PART, name), ""
-        )
-        for name in names[:PLACES_NAMED]
+        Finding(_PART, name, UNKNOWN, remark=remark, decides=False) for name in names[:PLACES_NAMED]
     ]
     if len(names) > PLACES_NAMED:
         count = count_text(len(names) - PLACES_NAMED, "further file")
-        findings.append(Finding(_PART, f"{count} of this kind", UNKNOWN, remark=remark))
+        findings.append(
+            Finding(_PART, f"{count} of this kind", UNKNOWN, remark=remark, decides=False)
+        )
     return findings
 
 
@@ -108,6 +108,8 @@ class _Work:
         if pair.remark:
             findings = [_with_remark(finding, pair.remark) for finding in findings]
         decides = not applied.tolerance.is_ignored and (pair.decides or applied.is_explicit)
+        if applied.tolerance.is_ignored:
+            findings = [replace(one, tolerance=str(applied)) for one in findings]
         return findings if decides else [replace(one, decides=False) for one in findings]
 
     def _compare(self, pair: Pair) -> list[Finding]:
@@ -116,7 +118,7 @@ class _Work:
             remark = _ONLY_REPRODUCED if one is None else _ONLY_RECORDED
             sizes = (_size(one), _size(other))
             if not pair.is_known:
-                return [Finding(_PART, pair.name, UNKNOWN, *sizes)]
+                return [Finding(_PART, pair.name, UNKNOWN, *sizes, decides=False)]
             return [Finding(_PART, pair.name, OUTSIDE, *sizes, remark=remark)]
         if not (one.exists and other.exists):
             return [self._compare_hashes(pair, one, other)]
@@ -132,7 +134,8 @@ class _Work:
             if not os.path.isfile(output.path):
                 return [Finding(_PART, pair.name, UNKNOWN, remark="it is no regular file")]
         cost = os.path.getsize(one.path) + os.path.getsize(other.path)
-        if cost > self._left:
+        # Where there are no hashes, nothing but reading can tell.
+        if cost > self._left and one.sha256 and other.sha256:
             return [self._compare_hashes(pair, one, other, beyond_budget=True)]
         self._left -= cost
         return self._compare_contents(pair, one, other)
@@ -186,7 +189,7 @@ class _Work:
         named = [item for item in differing[:PLACES_NAMED] if item[0]]
         rest = differing[len(named) :]
         findings = [
-            weighed(tally.finding(_PART, f"{pair.name}:{place}", kind.noun), tally.applied, place)
+            weighed(tally.finding(_PART, f"{pair.name}:{place}", kind.noun), tally.applied, "")
             for place, tally in named
         ]
         if rest:
@@ -204,7 +207,7 @@ class _Work:
         applied: Applied = self.tolerances.applied_to(_PART, pair.name)
         if not kind.is_log or applied.is_explicit:
             return finding
-        return replace(_with_remark(finding, "a log, by its name"), decides=False)
+        return replace(_with_remark(finding, f"{A_LOG}, by its name"), decides=False)
 
     def _compare_hashes(
         self, pair: Pair, one: Output, other: Output, beyond_budget: bool = False

@@ -6,13 +6,17 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from meticulous.folder import layout
 from meticulous.reader.files import Files
 from meticulous.reproduce.comparison.normal_text import normalize
 from meticulous.reproduce.comparison.places import Place, Places
+from meticulous.reproduce.verdict import TEMPORARY
 
+_REPOSITORY = "repository"
 FOLDER = "experiment"
 """What files.json says of a file that lies in the folder of the experiment."""
 
@@ -37,11 +41,11 @@ class Output:
 
     Attributes:
         where: "experiment", "repository" or "elsewhere".
-        path: Where it is to be found now, for one in the folder; otherwise as recorded.
+        path: Where it is to be found now, in the folder or the checkout; otherwise as recorded.
         size: Bytes; None when unknown.
         sha256: Its recorded hash; None when there is none.
         unhashed: Why there is none; "" when that is not said.
-        exists: Whether it lies in the folder.
+        exists: Whether it lies in the folder, or in the checkout as far as its list tells.
     """
 
     where: str
@@ -82,9 +86,13 @@ def pair_outputs(recorded: str, reproduced: str, places: Places) -> Iterator[Pai
     """
     listed = [_listed(folder) for folder in (recorded, reproduced)]
     found = [
-        _found(folder, entries or {})
-        for folder, entries in zip((recorded, reproduced), listed, strict=True)
+        _found(recorded, listed[0] or {}, places.recorded.root, is_private=False),
+        _found(reproduced, listed[1] or {}, places.reproduced.root, is_private=True),
     ]
+    if listed[0] is not None:
+        # What is in the folder and not in its list was put there after the end of the run.
+        for key in found[0].keys() - listed[0].keys() - found[1].keys():
+            del found[0][key]
     lists_both = None not in listed
     renamed = _renamed(found[0], found[1], places)
     taken = set(renamed.values())
@@ -99,7 +107,7 @@ def pair_outputs(recorded: str, reproduced: str, places: Places) -> Iterator[Pai
             yield Pair(name, one, other, remark, not _is_temporary(name), is_known=False)
             continue
         if is_outside and (one is None or other is None) and _is_temporary(name):
-            yield Pair(name, one, other, "among temporary files", decides=False)
+            yield Pair(name, one, other, TEMPORARY, decides=False)
             continue
         remark = f"named {renamed[key][1]} now" if key in renamed else ""
         yield Pair(name, one, other, remark)
@@ -123,7 +131,17 @@ def count_unlisted(folder: str) -> int:
     return count if type(count) is int and count > 0 else 0
 
 
-def _found(folder: str, entries: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Output]:
+def _found(
+    folder: str, entries: Mapping[Key, Mapping[str, Any]], root: Path | None, *, is_private: bool
+) -> dict[Key, Output]:
+    """Return the outputs of a run by place and path.
+
+    Args:
+        folder: The folder of the experiment.
+        entries: What its files.json lists.
+        root: The root of the checkout in which it ran; None when unknown.
+        is_private: Whether nobody but the run wrote into that checkout.
+    """
     lying = {(FOLDER, os.path.relpath(path, folder)): path for path in _walk(folder)}
     outputs = {}
     for key in {*entries, *lying}:
@@ -136,6 +154,10 @@ def _found(folder: str, entries: Mapping[Key, Mapping[str, Any]]) -> dict[Key, O
         if where == FOLDER and key not in lying and _is_inside(folder, name):
             path = os.path.join(folder, name)
         exists = where == FOLDER and os.path.isabs(path) and os.path.lexists(path)
+        if where == _REPOSITORY and root is not None and _is_inside(str(root), name):
+            inside = os.path.join(root, name)
+            exists = os.path.lexists(inside) and (is_private or _may_be_it(inside, entry))
+            path = inside if exists else path
         size, sha256 = entry.get("size"), entry.get("sha256")
         output = Output(
             where,
@@ -163,6 +185,18 @@ def _walk(folder: str) -> Iterator[str]:
 
 def _is_by_product(name: str) -> bool:
     return name.endswith(".pyc") or "__pycache__" in name.split(os.sep)
+
+
+def _may_be_it(path: str, entry: Mapping[str, Any]) -> bool:
+    """Say whether a file may still be the one that was listed; with a hash that shows later."""
+    if isinstance(entry.get("sha256"), str):
+        return True
+    try:
+        status = os.stat(path)
+        changed = datetime.fromisoformat(str(entry.get("modified"))).timestamp()
+    except (OSError, ValueError):
+        return False
+    return status.st_size == entry.get("size") and abs(status.st_mtime - changed) < 1
 
 
 def _is_inside(folder: str, name: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from meticulous.folder import layout
+from meticulous.folder.status import ERROR
 from meticulous.reader.record import Record, read_record
 from meticulous.reader.wording import count_text, short_value, visible
 from meticulous.reproduce.comparison.arguments import compare_arguments
@@ -18,10 +19,11 @@ from meticulous.reproduce.comparison.ending import (
     ending_text,
 )
 from meticulous.reproduce.comparison.files import BUDGET, compare_outputs, unlisted_outputs
+from meticulous.reproduce.comparison.fitting import warn_of_unfitting
 from meticulous.reproduce.comparison.metrics import compare_metrics
 from meticulous.reproduce.comparison.places import Place, Places
 from meticulous.reproduce.comparison.suggesting import suggest_tolerances, tolerance_for
-from meticulous.reproduce.comparison.tally import distance, percent
+from meticulous.reproduce.comparison.tally import distance, percent, why_ignored
 from meticulous.reproduce.comparison.text import compare_streams
 from meticulous.reproduce.comparison.tolerance import Specification, Tolerances
 from meticulous.reproduce.comparison.values import compare_summaries, is_number
@@ -31,10 +33,12 @@ from meticulous.reproduce.verdict import (
     DIFFERS,
     FAILED,
     OUTSIDE,
+    RESULTS,
     SAME,
     UNKNOWN,
     WITHIN,
     Finding,
+    is_left_out,
     verdict_of,
 )
 
@@ -59,21 +63,31 @@ class Comparison:
         reason: One sentence: why this verdict.
         suggestions: Tolerances that, added to those given, would make the results agree; empty
             where they do, and where none would.
+        warnings: What is to be said of the tolerances that were given, one sentence each.
     """
 
     findings: list[Finding]
     verdict: str
     reason: str
     suggestions: tuple[Specification, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def remarks(self) -> list[str]:
         """What else a reader should know, one sentence each."""
         silent = [one for one in self.findings if not one.decides and one.outcome == OUTSIDE]
-        remarks = [f"{self.options} would make the results agree."] if self.suggestions else []
+        remarks = [*self.warnings]
+        remarks += [f"{self.options} would make the results agree."] if self.suggestions else []
         if silent:
             remarks.append(f"What differs and was given no weight: {_named(silent)}.")
         return remarks
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether all that could be compared agrees, and something could not."""
+        return self.verdict == CANNOT and any(
+            _tells(one) for one in self.findings if one.part in RESULTS
+        )
 
     @property
     def options(self) -> str:
@@ -103,7 +117,8 @@ def compare_results(
         reproduced: The folder of its reproduction.
         tolerances: How far numbers may be off; not at all by default.
         recorded_root: The root of the checkout in which the recorded program ran; None when it
-            is not known. Paths into it are equal to paths into the other.
+            is not known. Paths into it are equal to paths into the other, and what the program
+            wrote into it is compared by value where it is still what was recorded.
         reproduced_root: The same of the reproduction.
         budget: Bytes of outputs that are read at most.
         unlisted: Files that the reproduction wrote, and of which neither record tells.
@@ -120,21 +135,35 @@ def compare_results(
         *_summaries(*records, tolerances, places),
         *compare_metrics(*folders, tolerances, places),
         *compare_outputs(*folders, tolerances, places, budget),
-        *unlisted_outputs(unlisted, tolerances),
+        *unlisted_outputs(unlisted),
     ]
     needs_text = not any(_tells(finding) for finding in results)
-    results += compare_streams(*folders, tolerances, places, needs_text)
+    printed = compare_streams(*folders, tolerances, places, needs_text)
+    if records[0].status == ERROR:
+        # What ended a run is compared by itself; the frames of a traceback are no result.
+        printed = [one if _is_asked_for(one, tolerances) else _silent(one) for one in printed]
+    results += printed
     findings = sorted([*endings, *results], key=_importance)
+    warnings = tuple(warn_of_unfitting(findings, tolerances))
     if any(finding.outcome == OUTSIDE for finding in endings):
-        return Comparison(findings, FAILED, _failure(*records, endings))
+        return Comparison(findings, FAILED, _failure(*records, endings), warnings=warnings)
     if not any(_tells(finding) for finding in results):
-        return Comparison(findings, CANNOT, _nothing(records[1], findings))
+        return Comparison(findings, CANNOT, _nothing(records[1], findings), warnings=warnings)
     verdict = verdict_of(findings)
     suggestions = suggest_tolerances(findings, tolerances)
     reason = _reason(verdict, findings, Comparison([], "", "", suggestions).options)
     if endings[0].recorded != "SUCCESS":
         reason = f"{reason[:-1]}; both ended with {ending_text(records[0])}."
-    return Comparison(findings, verdict, reason, suggestions)
+    return Comparison(findings, verdict, reason, suggestions, warnings)
+
+
+def _is_asked_for(finding: Finding, tolerances: Tolerances) -> bool:
+    is_explicit = tolerances.applied_to(finding.part, finding.name).is_explicit
+    return is_explicit or finding.name != layout.STDERR
+
+
+def _silent(finding: Finding) -> Finding:
+    return replace(finding, decides=False)
 
 
 def _summaries(
@@ -186,9 +215,11 @@ def _nothing(reproduced: Record, findings: Sequence[Finding]) -> str:
     ending = f"It ended with {ending_text(reproduced)} as the recorded run did"
     if unknown:
         return f"{ending}, but no result could be compared: {_named(unknown)}."
+    if left_out := [one for one in findings if one.part in RESULTS]:
+        return f"{ending}, but all that both left was left out: {_excused(left_out)}."
     return (
         f"{ending}, but neither left a result that could be compared: no summary, metrics or "
-        "files, and nothing on stdout."
+        "files, and no text that is a result."
     )
 
 
@@ -207,9 +238,17 @@ def _reason(verdict: str, findings: Sequence[Finding], options: str) -> str:
             text += f"; no tolerance would accept {_named(hopeless)}"
     elif verdict == AGREES:
         text = _agreement(of[SAME], of[WITHIN], total)
+    elif verdict == CANNOT:
+        text = f"{_agreement(of[SAME], of[WITHIN], total)}, but {len(of[UNKNOWN])} could not be "
+        text += f"compared: {_named(of[UNKNOWN])} ({of[UNKNOWN][0].remark})"
     else:
         text = f"{_subject(deciding)} identical"
-    if of[UNKNOWN]:
+    left_out = [one for one in findings if is_left_out(one) and verdict != DIFFERS]
+    if excused := [one for one in left_out if why_ignored(one)]:
+        text += f"; without {_excused(excused)}"
+    if beyond := [one for one in left_out if not why_ignored(one)]:
+        text += f"; {len(beyond)} could not be compared: {_named(beyond)}"
+    if of[UNKNOWN] and verdict == DIFFERS:
         text += f"; {len(of[UNKNOWN])} could not be compared: {_named(of[UNKNOWN])}"
     if {one.part for one in deciding} == {"text"}:
         text += "; it is what was printed, for there is no summary, and no metrics or files decide"
@@ -232,10 +271,20 @@ def _pair(finding: Finding) -> str:
     if finding.recorded is None or finding.reproduced is None:
         return f" ({finding.remark})" if finding.remark else ""
     then, now = (short_value(value, 60) for value in (finding.recorded, finding.reproduced))
+    if is_number(finding.recorded) and _is_one_text(then, now):
+        then, now = (repr(value) for value in (finding.recorded, finding.reproduced))
     text = f": {now} instead of {then}"
     relative = _shown_relative(finding)
     shown = percent(relative) if math.isfinite(relative) else ""
     return f"{text} ({shown})" if shown else text
+
+
+def _is_one_text(then: str, now: str) -> bool:
+    """Say whether two numbers look the same, such as "2.0" and "2"."""
+    try:
+        return float(then) == float(now)
+    except ValueError:
+        return then == now
 
 
 def _shown_relative(finding: Finding) -> float:
@@ -275,6 +324,13 @@ def _named(findings: Sequence[Finding]) -> str:
     shown = ", ".join(_label(one) for one in findings[:3])
     more = len(findings) - 3
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _excused(findings: Sequence[Finding]) -> str:
+    """Return the names of results that were left out, each with the reason."""
+    shown = [f"{_label(one)} ({why_ignored(one) or 'not compared'})" for one in findings[:3]]
+    more = len(findings) - 3
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _label(finding: Finding) -> str:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from meticulous.reader.wording import count_text, short_value
-from meticulous.reproduce.comparison.measuring import REMARK, measures_time
-from meticulous.reproduce.comparison.tolerance import Applied, Tolerances
+from meticulous.reproduce.comparison.measuring import measured_by
+from meticulous.reproduce.comparison.tolerance import IGNORED, Applied, Tolerances
 from meticulous.reproduce.verdict import OUTSIDE, SAME, WITHIN, Finding
+
+MEASURES = "it measures "
+"""How a remark begins that says what a result measures by its name."""
+
+A_LOG = "a log"
+"""What is said of a file that is one by its name."""
 
 _TEXT_LIMIT = 500
 """Characters of a long text that a finding quotes."""
@@ -230,16 +237,27 @@ def weighed(finding: Finding, applied: Applied, name: str) -> Finding:
     Args:
         finding: The finding.
         applied: The tolerance of its result; one that names the result makes it decide.
-        name: The name by which it may be seen to measure time.
+        name: The name by which a value of the summary or a series may be seen to measure time.
     """
     from dataclasses import replace
 
     if applied.tolerance.is_ignored:
-        return replace(finding, decides=False)
-    if applied.is_explicit or not measures_time(name):
+        return replace(finding, decides=False, tolerance=str(applied))
+    is_measurable = finding.part in ("summary", "metrics") and not applied.is_explicit
+    measured = measured_by(name) if is_measurable else ""
+    if not measured:
         return finding
-    remark = f"{finding.remark}; {REMARK}" if finding.remark else REMARK
+    remark = f"{MEASURES}{measured}, by its name, and so decides nothing"
+    remark = f"{finding.remark}; {remark}" if finding.remark else remark
     return replace(finding, decides=False, remark=remark)
+
+
+def why_ignored(finding: Finding) -> str:
+    """Return why a result was left out, in a word or two; "" where it cannot be compared."""
+    if finding.tolerance == str(IGNORED):
+        return "ignored"
+    found = re.search(rf"{MEASURES}\w+", finding.remark)
+    return found[0].removeprefix("it ") if found else A_LOG if A_LOG in finding.remark else ""
 
 
 def distance(recorded: float, reproduced: float) -> tuple[float, float]:

@@ -52,14 +52,15 @@ def compare_streams(
         reproduced: The folder of its reproduction.
         tolerances: How far numbers in the text may be off.
         places: Where both lie.
-        decides: Whether stdout decides the verdict; stderr never does, for it is full of warnings
-            that depend on the machine.
+        decides: Whether stdout decides the verdict; stderr does where nothing is on stdout, for it
+            is full of warnings that depend on the machine.
     """
-    return [
-        found
-        for name in STREAMS
-        if (found := _compare_stream(name, recorded, reproduced, tolerances, places, decides))
-    ]
+    findings: list[Finding] = []
+    for name in STREAMS:
+        is_only = decides and not findings
+        found = _compare_stream(name, recorded, reproduced, tolerances, places, is_only)
+        findings += [found] if found else []
+    return findings
 
 
 def _compare_stream(
@@ -81,7 +82,7 @@ def _compare_stream(
     if not any(sizes):
         return None
     applied = tolerances.applied_to("text", name)
-    decides = (decides and name == layout.STDOUT) or applied.is_explicit
+    decides = decides or applied.is_explicit
     if max(sizes) > LARGEST:
         remark = f"too large to be compared ({size_text(max(sizes))})"
         return Finding("text", name, UNKNOWN, remark=remark, decides=decides)

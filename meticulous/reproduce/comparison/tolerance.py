@@ -60,6 +60,9 @@ class Tolerance:
 NONE = Tolerance()
 """Where nothing is said: only what is identical is the same."""
 
+IGNORED = Tolerance(is_ignored=True)
+"""Where a result is left out of the verdict."""
+
 
 @dataclass(frozen=True, slots=True)
 class Specification:

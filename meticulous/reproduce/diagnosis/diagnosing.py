@@ -207,6 +207,7 @@ def _investigate(
         options.values,
         options.timeout,
         tolerances=options.tolerances,
+        allow_outside=options.allow_outside,
     )
     with workplace() as work:
         laboratory = Laboratory(known, scene, variant, watcher, work)

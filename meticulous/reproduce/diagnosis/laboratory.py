@@ -37,7 +37,7 @@ from meticulous.reproduce.diagnosis.facts import (
     Trial,
 )
 from meticulous.reproduce.diagnosis.survey import Cores, Known, Scene, present_cores
-from meticulous.reproduce.reproduction import judge_endings
+from meticulous.reproduce.judging import judge_endings
 from meticulous.reproduce.running import ENDED, STOPPED
 from meticulous.reproduce.variant import Variant, Watcher, carry_out
 from meticulous.reproduce.verdict import CANNOT, FAILED, OUTSIDE, POSITIVE
@@ -235,7 +235,7 @@ def _value(value: object) -> str:
 
 def _alike(first: Record, second: Record, comparison: Comparison) -> tuple[bool, str]:
     verdict, reason = judge_endings(first, second, comparison)
-    if verdict in POSITIVE:
+    if verdict in POSITIVE or comparison.is_incomplete:
         return True, ""
     return False, reason if verdict in (FAILED, CANNOT) else effect_of(comparison)
 

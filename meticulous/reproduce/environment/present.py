@@ -105,6 +105,10 @@ def probe(python: str, variables: Mapping[str, str] | None = None) -> dict[str, 
             env=environment,
             cwd="/",
         )
+    except FileNotFoundError as error:
+        raise EnvironmentUnavailableError(
+            f"The interpreter {python} cannot be started: there is no such file."
+        ) from error
     except (OSError, ValueError) as error:
         raise EnvironmentUnavailableError(
             f"The interpreter {python} cannot be started: {error}"

@@ -141,7 +141,8 @@ def _compare_numbers(cell: str, other: str, tally: Tally, place: str) -> None:
             numbers.append(int(text))
         except ValueError:
             numbers.append(float(text))
-    if numbers[0] == numbers[1] and numbers[0] != 0:
+    is_same = numbers[0] == numbers[1] or (numbers[0] != numbers[0] and numbers[1] != numbers[1])
+    if is_same and (numbers[0] != 0 or cell.startswith("-") == other.startswith("-")):
         _compare_digits(cell, other, tally, place)
     else:
         tally.numbers(numbers[0], numbers[1], place)
@@ -151,8 +152,10 @@ def _compare_digits(cell: str, other: str, tally: Tally, place: str) -> None:
     """Compare numbers that are one and the same as floats, by all their digits."""
     exact = Context(prec=len(cell) + len(other), Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
     then, now = (exact.create_decimal(text) for text in (cell, other))
-    if then == now:
-        tally.same()
+    if then == now or (then.is_nan() and now.is_nan()):
+        # Another text may be another thing: 1e2 the name of a run, and 100 a number.
+        tally.remark("the same numbers, written differently")
+        tally.difference(cell, other, 0.0, 0.0, place)
         return
     absolute = exact.abs(exact.subtract(then, now))
     relative = exact.divide(absolute, exact.abs(then))
