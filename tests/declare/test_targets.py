@@ -44,6 +44,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for name in ("train", "helper", "evaluate"):  # of a test before, in the same process
+        monkeypatch.delitem(sys.modules, name, raising=False)
     before = set(sys.modules)
     for name, text in {"train.py": TRAIN, "helper.py": "", "evaluate.py": FUNCTION}.items():
         (tmp_path / name).write_text(text)

@@ -25,7 +25,7 @@ def test_no_two_files_share_a_name():
 
 
 def test_the_files_of_a_run_have_the_names_the_documentation_gives():
-    beside = {layout.USUAL_DIRECTORY}
+    beside = {layout.USUAL_DIRECTORY, layout.UNLINKED}
     assert {value for value in FILES.values() if not value.startswith(".")} - beside == {
         "args.json",
         "default_args.json",
