@@ -9,6 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Many tests share eight minutes; `--hypothesis-profile=default` looks at more examples of each.
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.load_profile("suite")
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Tester",
