@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-HEAD = "import os, time\nfrom meticulous import Experiment\nexperiment = Experiment({})\n"
+HEAD = "import os, signal, time\nfrom meticulous import Experiment\nexperiment = Experiment({})\n"
 STEADY = HEAD + "experiment.summary(loss=1)\n"
 NOISY = HEAD + "import random\nexperiment.summary(loss=random.random())\n"
 
 # Every run but the first waits where its diagnosis can be interrupted.
 WAITING = (
-    NOISY + "open('MARK', 'a').write('x')\nif os.path.getsize('MARK') > 2:\n    time.sleep(60)\n"
+    NOISY + "open('MARK', 'a').write('x')\nif os.path.getsize('MARK') > 2:\n    signal.pause()\n"
 )
 
 

@@ -371,7 +371,7 @@ def test_a_program_that_never_ends_is_ended(project, reproduce):
         f"{WITHOUT_ARGUMENTS}import os, signal, subprocess, time\n"
         "if 'GO' not in os.environ: subprocess.Popen(['sleep', '600'])\n"
         "if 'STUBBORN' in os.environ: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "while 'GO' not in os.environ: time.sleep(0.01)\n"
+        "while 'GO' not in os.environ: signal.pause()\n"
     )
     project.commit({"endless.py": endless})
     record(project, "endless.py", env={"GO": "1"}, stdout=subprocess.DEVNULL, capture_output=False)
@@ -614,9 +614,9 @@ def test_an_interpreter_that_is_not_there_is_named(project, reproduce):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_no_worktree_and_a_record_that_says_so(project, number: int, tmp_path):
     waiting = (
-        f"{WITHOUT_ARGUMENTS}import os, time\n"
+        f"{WITHOUT_ARGUMENTS}import os, signal\n"
         f"open({str(tmp_path / 'begun')!r}, 'w').close()\n"
-        "while 'GO' not in os.environ: time.sleep(0.01)\n"
+        "while 'GO' not in os.environ: signal.pause()\n"
     )
     project.commit({"waiting.py": waiting})
     record(project, "waiting.py", env={"GO": "1"})

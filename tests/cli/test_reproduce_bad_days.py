@@ -15,7 +15,7 @@ from untouched import fingerprint
 from waiting import wait_until
 
 BEGIN = """\
-import os, sys, time
+import os, signal, sys, time
 from meticulous import Experiment
 experiment = Experiment({})
 """
@@ -78,7 +78,7 @@ def worktrees() -> list[str]:
 def test_a_reproduction_that_was_killed_leaves_a_record_and_the_next_one_tidies_up(
     project, reproduce, listed, phase: str
 ):
-    project.commit({"slow.py": f"{BEGIN}if 'SLOWLY' in os.environ: time.sleep(1000)\nprint(1)\n"})
+    project.commit({"slow.py": f"{BEGIN}if 'SLOWLY' in os.environ: signal.pause()\nprint(1)\n"})
     record(project, "slow.py")
     before = fingerprint(project.directory, "experiments")
     process = subprocess.Popen(

@@ -132,10 +132,9 @@ def _begin():  # type: ignore[no-untyped-def]
         import json
 
         _hold_still(json.loads(os.environ["METICULOUS_TRIAL"]))  # type: ignore[no-untyped-call]
-    except Exception:
-        if os.environ.get("METICULOUS_DEBUG"):
-            error = sys.exc_info()[1]
-            sys.stderr.write("meticulous: nothing is held still: {!r}\n".format(error))  # noqa: UP032
+    except Exception:  # told, for the trial does not show then what it is made for
+        error = sys.exc_info()[1]
+        sys.stderr.write("meticulous: nothing is held still: {!r}\n".format(error))  # noqa: UP032
 
 
 _step_aside()  # type: ignore[no-untyped-call]
