@@ -248,9 +248,11 @@ def test_prepare_says_how_it_is_used(words, machine, checkout):
 # scripts/test
 
 
-def scripts_test(*words: str) -> subprocess.CompletedProcess[str]:
+def scripts_test(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # With a folder of its own, pytest does not remove those of earlier, larger sessions.
+    own = ["-n0", "-p", "no:cacheprovider", f"--basetemp={place}"]
     return subprocess.run(
-        [ROOT / "scripts" / "test", "-n0", "-p", "no:cacheprovider", *words],
+        [ROOT / "scripts" / "test", *own, *words],
         env={**os.environ, "METICULOUS_PYTHON": sys.executable},
         cwd="/",
         capture_output=True,
@@ -258,9 +260,9 @@ def scripts_test(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_test_passes_its_words_and_the_exit_code_of_pytest_on():
-    some = scripts_test("tests/test_scripts.py", "-k", "says_how_it_is_used")
-    none = scripts_test("tests/test_scripts.py", "-k", "no_such_test")
+def test_test_passes_its_words_and_the_exit_code_of_pytest_on(tmp_path):
+    some = scripts_test(tmp_path / "some", "tests/test_scripts.py", "-k", "says_how_it_is_used")
+    none = scripts_test(tmp_path / "none", "tests/test_scripts.py", "-k", "no_such_test")
 
     assert (some.returncode, none.returncode) == (0, 5)
     assert "2 passed" in some.stdout

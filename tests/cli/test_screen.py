@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -38,21 +37,14 @@ class Terminal(io.StringIO):
         return self.answer
 
 
-@pytest.mark.skipif(
-    int(version("rich").split(".")[0]) < 14, reason="an older rich reads some variables otherwise"
-)
 @pytest.mark.parametrize("is_terminal", [True, False])
 @pytest.mark.parametrize(
     "variables",
     [
         {},
         {"FORCE_COLOR": "1"},
-        {"FORCE_COLOR": ""},
         {"FORCE_COLOR": "0"},
-        {"TTY_COMPATIBLE": "1"},
-        {"TTY_COMPATIBLE": "0", "FORCE_COLOR": "1"},
         {"NO_COLOR": "1"},
-        {"NO_COLOR": ""},
         {"NO_COLOR": "1", "FORCE_COLOR": "1"},
         {"TERM": "dumb"},
         {"TERM": "unknown", "FORCE_COLOR": "1"},
@@ -74,6 +66,29 @@ def test_a_terminal_is_what_it_is_for_rich(monkeypatch, is_terminal: bool, varia
         assert screen.has_colours == (has_styles and not console.no_color)
         if not console.is_dumb_terminal:  # there rich asks nobody how wide it is
             assert screen.width == console.width
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"FORCE_COLOR": ""}, {True: False, False: False}),
+        ({"TTY_COMPATIBLE": "1"}, {True: True, False: True}),
+        ({"TTY_COMPATIBLE": "0", "FORCE_COLOR": "1"}, {True: False, False: False}),
+        ({"NO_COLOR": ""}, {True: True, False: False}),
+    ],
+    ids=str,
+)
+def test_variables_that_rich_reads_otherwise_since_its_version_14(
+    monkeypatch, is_terminal: bool, variables: dict[str, str], expected: dict[bool, bool]
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", Terminal(is_terminal))
+    screen = find_screen()
+    assert (screen is not None) == expected[is_terminal]
+    if screen is not None:
+        assert screen.has_colours
 
 
 @pytest.mark.parametrize("columns", ["0", "-3", "9" * 5000, "1.5"])
