@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from benchmarks.bench import Options
+from benchmarks import comparisons
+from benchmarks.bench import set_up
 from benchmarks.places import NotAvailableError
 from benchmarks.process import MeasurementError
 from benchmarks.table import Row, markdown
@@ -32,7 +33,7 @@ SUITES = {
     "recording": "what recording a run costs",
     "sets": "what registering a set costs",
 }
-"""Each is a module of `benchmarks` with a function `measure(options, scratch, say)`."""
+"""Each is a module of `benchmarks` with a function `measure(bench)`."""
 
 
 def main() -> int:
@@ -60,8 +61,9 @@ def main() -> int:
         help="what pip installs as the original meticulous-ml (default: %(default)s)",
     )
     given = parser.parse_args()
+    if given.comparisons and given.suite != "recording":
+        parser.error("--comparisons goes with the suite recording")
     python = Path(os.path.abspath(given.python)) if given.python else None
-    options = Options(given.quick, given.comparisons, python, given.original)
     suite = importlib.import_module(f"benchmarks.{given.suite}")
     started = time.monotonic()
 
@@ -70,7 +72,10 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="meticulous-benchmark.") as scratch:
         try:
-            rows = suite.measure(options, Path(scratch).resolve(), say)
+            bench = set_up(python, Path(scratch).resolve(), say, quick=given.quick)
+            rows = suite.measure(bench)
+            if given.comparisons:
+                rows += comparisons.measure(bench, given.original)
         except (MeasurementError, NotAvailableError) as error:
             print(f"Could not measure: {error}", file=sys.stderr)
             return 1

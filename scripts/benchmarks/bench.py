@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.process import Program, Sample, run
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line asks for."""
-
-    quick: bool
-    comparisons: bool
-    python: Path | None
-    """An interpreter that has this package; by default an environment is made for it."""
-    original: str
-    """What pip is told to install as the original meticulous-ml."""
+from benchmarks import places
+from benchmarks.process import Program, Sample, adopt_orphans, clean_environment, run
+from benchmarks.table import Row
 
 
 @dataclass(frozen=True)
@@ -94,14 +84,25 @@ QUICK = Extent(
 
 @dataclass(frozen=True)
 class Bench:
-    """An interpreter, the variables of its programs, and a small repository they run in."""
+    """An interpreter, the variables of its programs, and the folder they run in."""
 
     extent: Extent
     python: Path
     environment: dict[str, str]
     scratch: Path
     """A folder for whatever a measurement needs."""
-    repository: Path
+    directory: Path
+    """Where the programs run, mostly a small repository; `scratch` until a suite makes one."""
+    say: Callable[[str], None]
+    """Tells the person who waits what is going on."""
+
+    def measured(self, parts: Iterable[tuple[str, Callable[[Bench], list[Row]]]]) -> list[Row]:
+        """Carry out the named parts of a suite and return the rows of all."""
+        rows = []
+        for what, part in parts:
+            self.say(f"measuring {what}")
+            rows += part(self)
+        return rows
 
     def python_program(
         self,
@@ -112,9 +113,29 @@ class Bench:
     ) -> Callable[[], Sample]:
         """Return a function that runs this bench's Python with `words` once."""
         command = (str(self.python), *words)
-        program = Program(command, directory or self.repository, output, piped)
+        program = Program(command, directory or self.directory, output, piped)
         return partial(run, program, self.environment)
 
     def program(self, *words: str, directory: Path | None = None) -> Callable[[], Sample]:
         """Return a function that runs a command once."""
-        return partial(run, Program(words, directory or self.repository), self.environment)
+        return partial(run, Program(words, directory or self.directory), self.environment)
+
+
+def set_up(python: Path | None, scratch: Path, say: Callable[[str], None], *, quick: bool) -> Bench:
+    """Return the bench of a suite.
+
+    Args:
+        python: An interpreter that has this package; without one an environment is made for it.
+        scratch: An empty folder.
+        say: Tells the person who waits what is going on.
+        quick: Measure little; the figures are rough.
+
+    Raises:
+        NotAvailableError: The package cannot be installed into an environment of its own.
+    """
+    adopt_orphans()
+    if python is None:
+        say("installing this checkout into an environment of its own")
+        python = places.environment_with_this_package(scratch)
+    environment = clean_environment(scratch / "home")
+    return Bench(QUICK if quick else FULL, python, environment, scratch, scratch, say)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from benchmarks import places
@@ -26,13 +25,12 @@ class Tool:
     keeps_output: bool
 
 
-def measure(bench: Bench, original: str, say: Callable[[str], None]) -> list[Row]:
+def measure(bench: Bench, original: str) -> list[Row]:
     """Measure start and end, and printed lines, of every tool that can be had here.
 
     Args:
         bench: The bench of the suite; each tool gets its like with its own Python.
         original: What pip is told to install as the original meticulous-ml.
-        say: Tells what is going on.
     """
     rows = []
     for tool in (
@@ -40,7 +38,7 @@ def measure(bench: Bench, original: str, say: Callable[[str], None]) -> list[Row
         Tool("Sacred", "sacred", ("sacred", "setuptools<81"), "sacred", "with_sacred.py", True),
         Tool("MLflow", "mlflow", ("mlflow",), "mlflow", "with_mlflow.py", False),
     ):
-        say(f"installing and measuring {tool.name}")
+        bench.say(f"installing and measuring {tool.name}")
         try:
             rows += _measure(bench, tool)
         except places.NotAvailableError as reason:
@@ -58,7 +56,7 @@ def _measure(bench: Bench, tool: Tool) -> list[Row]:
     own = replace(
         bench,
         python=python,
-        repository=places.repository(directory, files, bench.environment),
+        directory=places.repository(directory, files, bench.environment),
     )
     name = f"{tool.name} {_version(tool, python)}".strip()
     starts = interleave(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import places
-from benchmarks.bench import FULL, QUICK, Bench, Options
+from benchmarks.bench import Bench
 from benchmarks.process import (
     MeasurementError,
     Sample,
-    adopt_orphans,
-    clean_environment,
     interleave,
 )
 from benchmarks.table import Row, added, alone, times
@@ -23,32 +21,24 @@ from benchmarks.worktrees import worktrees
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "iris"
 
 
-def measure(options: Options, scratch: Path, say: Callable[[str], None]) -> list[Row]:
-    """Carry out the suite in the empty folder `scratch`; `say` tells what is going on.
+def measure(bench: Bench) -> list[Row]:
+    """Carry out the suite.
 
     Raises:
         MeasurementError: A measured program failed, or did not find what it should.
     """
-    extent = QUICK if options.quick else FULL
-    adopt_orphans()
-    if options.python is None:
-        say("installing this checkout into an environment of its own")
-    python = options.python or places.environment_with_this_package(scratch)
-    environment = clean_environment(scratch / "home")
-    # Otherwise a file of more would be hashed in one round only.
-    environment["XDG_CACHE_HOME"] = "/dev/null"
-    small = places.repository(scratch / "small", {"README": "a project\n"}, environment)
-    bench = Bench(extent, python, environment, scratch, small)
-    rows = []
-    for what, part in (
-        (f"{extent.opens:,} opens", _opens),
-        ("an example that reads its data", _example),
-        (f"the digest of {extent.hashed_megabytes} MB", _digests),
-        ("private worktrees", worktrees),
-    ):
-        say(f"measuring {what}")
-        rows += part(bench)
-    return rows
+    # With a cache, a file of more would be hashed in one round only.
+    environment = {**bench.environment, "XDG_CACHE_HOME": "/dev/null"}
+    small = places.repository(bench.scratch / "small", {"README": "a project\n"}, environment)
+    bench = replace(bench, environment=environment, directory=small)
+    return bench.measured(
+        (
+            (f"{bench.extent.opens:,} opens", _opens),
+            ("an example that reads its data", _example),
+            (f"the digest of {bench.extent.hashed_megabytes} MB", _digests),
+            ("private worktrees", worktrees),
+        )
+    )
 
 
 def _opens(bench: Bench) -> list[Row]:

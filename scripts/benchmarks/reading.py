@@ -8,17 +8,16 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import places
-from benchmarks.bench import FULL, QUICK, Bench, Options
+from benchmarks.bench import Bench
 from benchmarks.folders import make_experiments
 from benchmarks.process import (
     MeasurementError,
     Program,
     Sample,
-    adopt_orphans,
-    clean_environment,
     interleave,
     peak_memory,
 )
@@ -45,41 +44,33 @@ class Directories:
     many_count: int
 
 
-def measure(options: Options, scratch: Path, say: Callable[[str], None]) -> list[Row]:
-    """Carry out the suite in the empty folder `scratch`; `say` tells what is going on.
+def measure(bench: Bench) -> list[Row]:
+    """Carry out the suite.
 
     Raises:
         MeasurementError: A measured program failed, or did not read what it should.
     """
-    extent = QUICK if options.quick else FULL
-    adopt_orphans()
-    if options.python is None:
-        say("installing this checkout into an environment of its own")
-    python = options.python or places.environment_with_this_package(scratch)
-    environment = clean_environment(scratch / "home")
-    bench = Bench(extent, python, environment, scratch, scratch)
-    counts = (extent.experiments, extent.many_experiments)
-    say(f"writing {counts[0]:,} and {counts[1]:,} folders")
+    counts = (bench.extent.experiments, bench.extent.many_experiments)
+    bench.say(f"writing {counts[0]:,} and {counts[1]:,} folders")
     directories = Directories(
-        make_experiments(scratch / "some", counts[0]),
+        make_experiments(bench.scratch / "some", counts[0]),
         counts[0],
-        make_experiments(scratch / "many", counts[1], others=False),
+        make_experiments(bench.scratch / "many", counts[1], others=False),
         counts[1],
     )
-    shutil.copy2(places.PROGRAMS / "read.py", scratch)
+    shutil.copy2(places.PROGRAMS / "read.py", bench.scratch)
     time.sleep(_SETTLED)
-    rows = []
-    for what, part in (
-        ("lists", _lists),
-        ("first lists", _first_lists),
-        ("a DataFrame, cold", _cold),
-        ("a DataFrame, warm", _warm),
-        ("memory", _memory),
-        ("what becomes visible", _visible),
-    ):
-        say(f"measuring {what}")
-        rows += part(bench, directories)
-    return rows
+    parts = {
+        "lists": _lists,
+        "first lists": _first_lists,
+        "a DataFrame, cold": _cold,
+        "a DataFrame, warm": _warm,
+        "memory": _memory,
+        "what becomes visible": _visible,
+    }
+    return bench.measured(
+        (what, partial(part, folders=directories)) for what, part in parts.items()
+    )
 
 
 def _lists(bench: Bench, folders: Directories) -> list[Row]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import comparisons, places
-from benchmarks.bench import FULL, QUICK, Bench, Options
+from benchmarks import places
+from benchmarks.bench import Bench
 from benchmarks.process import (
     MeasurementError,
     Program,
     Sample,
-    adopt_orphans,
-    clean_environment,
     interleave,
     peak_memory,
 )
@@ -24,35 +22,27 @@ _GIT_QUESTIONS = (
 )
 
 
-def measure(options: Options, scratch: Path, say: Callable[[str], None]) -> list[Row]:
-    """Carry out the suite in the empty folder `scratch`; `say` tells what is going on.
+def measure(bench: Bench) -> list[Row]:
+    """Carry out the suite.
 
     Raises:
         MeasurementError: A measured program failed, or did not record what it should.
     """
-    extent = QUICK if options.quick else FULL
-    adopt_orphans()
-    if options.python is None:
-        say("installing this checkout into an environment of its own")
-    python = options.python or places.environment_with_this_package(scratch)
-    environment = clean_environment(scratch / "home")
-    small = places.repository(scratch / "small", {"README": "a project\n"}, environment)
-    bench = Bench(extent, python, environment, scratch, small)
-    rows = []
-    for what, part in (
-        ("starts and ends", _starts),
-        (f"starts and ends among {extent.files:,} tracked files", _starts_among_many_files),
-        ("the import", _import),
-        ("log()", _log),
-        (f"{extent.lines:,} printed lines", _floods),
-        ("memory", _memory),
-        ("meticulous run", _any_program),
-    ):
-        say(f"measuring {what}")
-        rows += part(bench)
-    if options.comparisons:
-        rows += comparisons.measure(bench, options.original, say)
-    return rows
+    place = bench.scratch / "small"
+    small = places.repository(place, {"README": "a project\n"}, bench.environment)
+    bench = replace(bench, directory=small)
+    extent = bench.extent
+    return bench.measured(
+        (
+            ("starts and ends", _starts),
+            (f"starts and ends among {extent.files:,} tracked files", _starts_among_many_files),
+            ("the import", _import),
+            ("log()", _log),
+            (f"{extent.lines:,} printed lines", _floods),
+            ("memory", _memory),
+            ("meticulous run", _any_program),
+        )
+    )
 
 
 def _starts(bench: Bench) -> list[Row]:
@@ -66,7 +56,7 @@ def _starts(bench: Bench) -> list[Row]:
         },
         bench.extent.starts,
     )
-    _check_records(bench.repository, bench.extent.starts + 1)
+    _check_records(bench.directory, bench.extent.starts + 1)
     bare, recorded = _seconds(samples["bare"]), _seconds(samples["recorded"])
     processor = [[sample.processor_seconds for sample in samples[n]] for n in ("bare", "recorded")]
     background = [sample.background_seconds for sample in samples["recorded"]]
@@ -173,7 +163,7 @@ def _memory(bench: Bench) -> list[Row]:
     megabyte, repeats = 1e6, bench.extent.memories
 
     def peak(*words: str) -> float:
-        program = Program((str(bench.python), *words), bench.repository)
+        program = Program((str(bench.python), *words), bench.directory)
         peaks = [peak_memory(program, bench.environment, bench.python) for _ in range(repeats)]
         return sorted(peaks)[repeats // 2] / megabyte
 
@@ -218,7 +208,7 @@ def _check_records(repository: Path, count: int) -> None:
 def _check_flood(bench: Bench, mirror: Path) -> None:
     """See that the last flood reached both the record and the place it went to before."""
     wanted = "".join(f"line {number}\n" for number in range(bench.extent.lines))
-    records = (bench.repository / "experiments").glob("[0-9]*")
+    records = (bench.directory / "experiments").glob("[0-9]*")
     newest = max(records, key=lambda path: int(path.name))
     for path in (mirror, newest / "stdout"):
         if path.read_text() != wanted:

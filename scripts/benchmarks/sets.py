@@ -8,12 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import places
-from benchmarks.bench import FULL, QUICK, Bench, Options
+from benchmarks.bench import Bench
 from benchmarks.process import (
     MeasurementError,
     Sample,
-    adopt_orphans,
-    clean_environment,
     interleave,
 )
 from benchmarks.table import Row, alone, times
@@ -36,24 +34,17 @@ class Train(Experiment):
 """
 
 
-def measure(options: Options, scratch: Path, say: Callable[[str], None]) -> list[Row]:
-    """Carry out the suite in the empty folder `scratch`; `say` tells what is going on.
+def measure(bench: Bench) -> list[Row]:
+    """Carry out the suite.
 
     Raises:
         MeasurementError: A measured program failed, or did not make what it should.
     """
-    extent = QUICK if options.quick else FULL
-    adopt_orphans()
-    if options.python is None:
-        say("installing this checkout into an environment of its own")
-    python = options.python or places.environment_with_this_package(scratch)
-    environment = clean_environment(scratch / "home")
     files = {"train.py": _TARGET, ".gitignore": "__pycache__/\n"}
-    repository = places.repository(scratch / "project", files, environment)
-    shutil.copy2(places.PROGRAMS / "register.py", scratch)
-    bench = Bench(extent, python, environment, scratch, repository)
-    say(f"registering {extent.registered:,} experiments")
-    return _registering(bench)
+    place = places.repository(bench.scratch / "project", files, bench.environment)
+    shutil.copy2(places.PROGRAMS / "register.py", bench.scratch)
+    bench = replace(bench, directory=place)
+    return bench.measured([(f"registering {bench.extent.registered:,} experiments", _registering)])
 
 
 def _registering(bench: Bench) -> list[Row]:
