@@ -2,8 +2,9 @@
 
 How a code block is treated follows from the first word after its backticks:
 
-- `python title=NAME` is written to NAME in the document's repository; without a title it is
-  committed to a repository of its own and run, and must end with 0 and an empty stderr;
+- `python title=NAME` and `yaml title=NAME` are written to NAME in the document's repository; a
+  program without a title is committed to a repository of its own and run, and must end with 0 and
+  an empty stderr;
 - `diff title=NAME` is a change: what was there before runs and is committed, what comes after is
   written;
 - `console` is a session in the document's repository: each line after `$ ` is run, the lines below
@@ -17,6 +18,7 @@ import argparse
 import ast
 import builtins
 import collections
+import configparser
 import datetime
 import decimal
 import enum
@@ -200,7 +202,7 @@ def test_every_session_shows_what_it_says(document, tmp_path):
     for block in read_blocks(document):
         if block.language == "diff":
             session.change(block)
-        elif block.language == "python" and block.title:
+        elif block.language in ("python", "yaml") and block.title:
             session.write(block.title, block.text)
         elif block.language == "console":
             for command, expected in parts_of_session(block):
@@ -223,7 +225,7 @@ def test_every_program_runs_by_itself(document, tmp_path):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_fragment_can_be_parsed(document):
-    known = {"python", "py", "diff", "console", "json", "jsonl", "sh", "text"}
+    known = {"python", "py", "yaml", "diff", "console", "json", "jsonl", "sh", "text"}
     for block in read_blocks(document):
         assert block.language in known, f"{document.name}:{block.number}"
         if block.language == "py":
@@ -352,7 +354,8 @@ class TestRecordingGuide:
         assert set(table) == set(classes)
         for name, builtin in table.items():
             assert issubclass(classes[name], getattr(builtins, builtin)), name
-        assert list(table)[:4] == [name for name in table if hasattr(meticulous, name)]
+        exported = [name for name in table if hasattr(meticulous, name)]
+        assert [*list(table)[:4], "TimeLimitReached"] == exported
 
     def test_every_option_of_run(self):
         command = group.get_command(click.Context(group), "run")
@@ -584,6 +587,33 @@ VALUES = {
     "numpy": numpy,
 }
 """What the expressions in the table of values may use."""
+
+
+class TestArchitecture:
+    """docs/architecture.md shows the house as it stands."""
+
+    TEXT = (ROOT / "docs" / "architecture.md").read_text()
+    PACKAGE = ROOT / "meticulous"
+
+    def test_the_floors_are_those_that_are_enforced(self):
+        settings = configparser.ConfigParser()
+        settings.read(ROOT / "setup.cfg")
+        floors = settings["importlinter:contract:floors"]["layers"].strip().splitlines()
+        (shown,) = re.findall(r"```text\n(.*?)\n```", self.TEXT, re.DOTALL)
+        assert shown.splitlines() == floors
+
+    def test_every_package_has_its_row(self):
+        packages = {
+            f"{path.parent.relative_to(self.PACKAGE)}/"
+            for path in self.PACKAGE.rglob("__init__.py")
+            if path.parent != self.PACKAGE
+        }
+        assert set(re.findall(r"^\| `(\S+/)` \|", self.TEXT, re.MULTILINE)) == packages
+
+    def test_every_module_it_names_is_there(self):
+        named = re.findall(r"`([\w/]+\.py)`", self.TEXT)
+        assert len(named) > 10
+        assert [name for name in named if not (self.PACKAGE / name).is_file()] == []
 
 
 class TestFilesGuide:
