@@ -15,10 +15,12 @@ if TYPE_CHECKING:
         MeticulousError,
         MismatchedArgsException,
         MismatchedCommitException,
+        TimeLimitReached,
     )
     from meticulous.experiment import Experiment
     from meticulous.experiment.functions import main
     from meticulous.experiments import ExperimentReader, Experiments
+    from meticulous.sweep import any_of, launch, register
 
 __all__ = [
     "DirtyRepoException",
@@ -29,10 +31,14 @@ __all__ = [
     "MismatchedArgsException",
     "MismatchedCommitException",
     "Param",
+    "TimeLimitReached",
     "__version__",
+    "any_of",
     "declaration_of",
+    "launch",
     "main",
     "param",
+    "register",
 ]
 
 _HOME = {
@@ -44,9 +50,13 @@ _HOME = {
     "MismatchedArgsException": "meticulous.errors",
     "MismatchedCommitException": "meticulous.errors",
     "Param": "meticulous.declare.marks",
+    "TimeLimitReached": "meticulous.errors",
+    "any_of": "meticulous.sweep",
     "declaration_of": "meticulous.declare.declaration",
+    "launch": "meticulous.sweep",
     "main": "meticulous.experiment.functions",
     "param": "meticulous.declare.marks",
+    "register": "meticulous.sweep",
 }
 
 

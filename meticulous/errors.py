@@ -2,9 +2,13 @@
 
 Each class is one situation. Its message says what happened, on what, and what to do now.
 A class that a caller would expect to be a built-in exception also derives from it.
+`TimeLimitReached` alone is no error.
 """
 
 from __future__ import annotations
+
+TIME_LIMIT_CODE = 138
+"""Exit code of a program that ends because its time is over: 128 and 10, SIGUSR1 on Linux."""
 
 
 class MeticulousError(Exception):
@@ -124,7 +128,7 @@ class CheckoutError(GitError):
 
 
 class NoRoomError(MeticulousError, OSError):
-    """The disk has no room for a private worktree or the inputs in it."""
+    """The disk has no room for a private worktree, the inputs in it, or what is imported."""
 
 
 class NothingToReproduceError(MeticulousError, ValueError):
@@ -173,6 +177,21 @@ class ExperimentClaimedError(MeticulousError, RuntimeError):
 
 class NotRunnableError(MeticulousError, NotImplementedError):
     """A declared experiment without `run` was to be run."""
+
+
+class TimeLimitReached(SystemExit):
+    """The time of a run is over, and this is a safe point: save what there is, and let it pass.
+
+    It is a request and no error, so neither `except Exception` nor `except MeticulousError` takes
+    it. Where it leaves the program, the process ends with exit code 138, as a shell calls the end
+    by SIGUSR1.
+    """
+
+    def __init__(self, code: int = TIME_LIMIT_CODE) -> None:
+        super().__init__(code)
+
+    def __str__(self) -> str:
+        return "the time of the run is over (SIGUSR1)"
 
 
 class HeaderError(MeticulousError, OSError):

@@ -222,7 +222,7 @@ def criteria(
     if options["ids"]:
         from meticulous.reader.ids import resolve_ids
 
-        ids = resolve_ids(options["ids"], place)
+        ids = resolve_ids(options["ids"], place, with_foreign=True)
         add("--id", ",".join(options["ids"]), selection.passing(selection.has_id(ids)))
     if options["statuses"]:
         text = ",".join(options["statuses"])

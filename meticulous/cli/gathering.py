@@ -15,6 +15,7 @@ from meticulous.folder.layout import UNLINKED
 from meticulous.reader import Record, by_start
 from meticulous.reader.index import read_latest, read_records
 from meticulous.reader.program import add_programs, program_of
+from meticulous.reader.progress import add_progress
 from meticulous.reader.table.argument_columns import args_columns
 from meticulous.reader.table.ordering import sorted_rows
 from meticulous.reader.table.reasons import reason_line
@@ -94,12 +95,13 @@ def gather(place: str, options: Mapping[str, Any], data_format: str, limit: int 
     count = None if options["everything"] else options["tail"] or options["head"] or limit
     is_plain = not (is_choosing(options) or options["sort"] or options["group_by"])
     if is_plain and not options["columns"] and not options["head"] and count is not None:
-        records, total = read_latest(place, count)
+        records, total = read_latest(place, count, with_foreign=True)
         if len(_linked(records, options)) == len(records):
             chosen = Chosen(records, total, total)
             table = add_programs(make_table(records), records)
             return _shown(place, options, data_format, table, chosen, records)
-    chosen, table = narrowed(place, options, _linked(by_start(read_records(place)), options))
+    records = by_start(read_records(place, with_foreign=True))
+    chosen, table = narrowed(place, options, _linked(records, options))
     if options["group_by"]:
         return _grouped(options, chosen, _last(table, options["tail"]))
     rows = [*range(len(table))]
@@ -141,6 +143,7 @@ def _shown(
         view = chosen_view(table, options["columns"], args)
     else:
         choice = options["args"] or ("all" if is_data else "changed")
+        table = table if is_data else add_progress(table, records)
         view = usual_view(table, choice, is_data=is_data)
     if options["no_id"]:
         if view.columns.keys() == {ID}:

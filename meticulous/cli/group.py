@@ -3,74 +3,29 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 
 import click
 
 from meticulous import __version__
+from meticulous.cli.names import COMMANDS, OTHER_WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-COMMANDS = {
-    "list": "List the experiments of a directory.",
-    "run": "Record any program, without a change to it.",
-    "register": "Make experiments that are to be run later.",
-    "launch": "Run registered experiments, here or with another command.",
-    "execute": "Carry out a registered experiment, here and now.",
-    "reset": "Make ended experiments new, for another attempt.",
-    "unlink": "Take experiments out of their set; their folders stay.",
-    "relink": "Put experiments back into their set.",
-    "show": "Show experiments in full.",
-    "logs": "Print what an experiment wrote, or follow it.",
-    "diff": "Show what differs between two experiments.",
-    "why": "Say what most likely explains a different result.",
-    "verify": "Check whether what a record claims is still so.",
-    "audit": "Say what stands between experiments and being reproducible.",
-    "export": "Write an experiment as a research object (RO-Crate).",
-    "reproduce": "Run experiments again, and say whether they agree.",
-    "plot": "Draw metrics, in the terminal or into a file.",
-    "path": "Print the folders of experiments.",
-    "note": "Add a note to an experiment, or list its notes.",
-    "tag": "Give experiments tags, or list tags.",
-    "columns": "List the names to show, filter and sort by.",
-    "rm": "Remove experiments, into a trash or for ever.",
-    "restore": "Bring removed experiments back.",
-    "clean": "Remove unlinked experiments and what killed processes left.",
-    "copy": "Copy an experiments directory.",
-    "move": "Move an experiments directory.",
-    "target": "Give classes and functions short names for `register`.",
-    "config": "Read and write settings.",
-    "completion": "Let your shell complete what you type.",
-}
-"""The commands and their short help, which needs none of their modules."""
 
-
-_OTHER_WORDS = {
-    "list": ("ls", "ps", "table", "find", "search", "status"),
-    "run": ("exec", "record", "start"),
-    "register": ("sweep", "grid", "create", "enqueue", "link", "init"),
-    "launch": ("sbatch", "submit", "queue", "work"),
-    "show": ("info", "inspect", "view", "open", "cat", "get", "describe"),
-    "logs": ("tail", "follow", "output", "stdout", "stderr"),
-    "diff": ("compare", "cmp"),
-    "verify": ("check", "validate", "fsck"),
-    "audit": ("checklist", "badges", "review"),
-    "export": ("crate", "archive", "publish", "rocrate"),
-    "plot": ("graph", "chart", "draw", "curves", "metrics"),
-    "reproduce": ("rerun", "repeat", "replay", "redo", "again"),
-    "path": ("dir", "folder", "cd", "where"),
-    "note": ("comment", "annotate"),
-    "rm": ("remove", "delete", "del", "trash"),
-    "reset": ("retry", "again"),
-    "clean": ("gc", "prune", "tidy"),
-    "copy": ("cp", "duplicate"),
-    "move": ("mv", "rename"),
-    "config": ("settings", "configure", "set", "options"),
-    "restore": ("undelete", "undo", "recover"),
+SECTIONS = {
+    "Record": ("run",),
+    "Find and look": ("list", "show", "logs", "path", "columns"),
+    "Compare": ("diff", "why", "plot"),
+    "Run many": ("register", "launch", "execute", "reset", "unlink", "relink", "target"),
+    "Reproduce": ("reproduce", "verify", "audit", "export"),
+    "Keep order": ("note", "tag", "rm", "restore", "clean", "copy", "move", "import"),
+    "Settings": ("config", "completion"),
 }
-"""What people write for a command, for suggestions."""
+"""The commands under the headings of the help."""
 
 
 class LazyGroup(click.Group):
@@ -84,8 +39,9 @@ class LazyGroup(click.Group):
         """Import a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"meticulous.cli.commands.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"meticulous.cli.commands.{name}")
+        command: click.Command = getattr(module, name)
         return command
 
     def resolve_command(
@@ -109,12 +65,15 @@ class LazyGroup(click.Group):
             if name.startswith(incomplete)
         ]
         found += click.Command.shell_complete(self, ctx, incomplete)
-        return found or [CompletionItem(incomplete, type="dir")]
+        # A directory to list, or the file of a target.
+        return found or [CompletionItem(incomplete, type="file")]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands into the help, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for heading, names in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name]) for name in names])
 
 
 def _unknown(word: str) -> str:
@@ -122,12 +81,12 @@ def _unknown(word: str) -> str:
         return f"{word!r} is no command. `meticulous show {word}` shows the experiment {word}."
     import difflib
 
-    meaning = [name for name, words in _OTHER_WORDS.items() if word.lower() in words]
+    meaning = [name for name, words in OTHER_WORDS.items() if word.lower() in words]
     close = meaning or difflib.get_close_matches(word, COMMANDS, n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     return (
-        f"{word!r} is neither a command nor a directory of experiments.{meant} "
-        f"The commands are {', '.join(COMMANDS)}."
+        f"{word!r} is neither a command nor a directory of experiments, nor a target such as "
+        f"train.py:Train.{meant} The commands are {', '.join(COMMANDS)}."
     )
 
 
@@ -146,6 +105,7 @@ def _names_experiment(word: str) -> bool:
 _EXAMPLES = """\b
 Examples:
   meticulous run -- python train.py --lr 0.2
+  meticulous train.py:Train --lr 0.2
   meticulous list
   meticulous show -1
 """
@@ -164,7 +124,9 @@ def meticulous(context: click.Context) -> None:
     """Record experiments so that they can be believed, found again and run again.
 
     Every run is a numbered folder of plain text, tied to the commit that made it. A directory in
-    the place of a command lists its experiments.
+    the place of a command lists its experiments. A declared experiment there (file.py:name,
+    module:name, file.py, or a name that `meticulous target` knows) is run and recorded; what
+    stands behind it is its command line.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

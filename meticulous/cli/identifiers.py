@@ -145,8 +145,15 @@ def ids_argument(
     return click.argument(name, metavar=metavar, type=ID, nargs=-1, required=required)
 
 
-def folders_of(words: tuple[str, ...], directory: str | None) -> list[str]:
+def folders_of(
+    words: tuple[str, ...], directory: str | None, *, with_foreign: bool = False
+) -> list[str]:
     """Return the folders that the identifiers name, each once, in their order.
+
+    Args:
+        words: The identifiers.
+        directory: The experiments directory; None for the nearest.
+        with_foreign: Whether experiments of xmen may be meant, which can only be read.
 
     Raises:
         ExperimentNotFoundError: One names none.
@@ -155,7 +162,8 @@ def folders_of(words: tuple[str, ...], directory: str | None) -> list[str]:
     from meticulous.reader import locate
     from meticulous.reader.ids import resolve_folders
 
-    return resolve_folders(words, None if directory is None else locate(directory))
+    place = None if directory is None else locate(directory)
+    return resolve_folders(words, place, with_foreign=with_foreign)
 
 
 def folder_of(word: str, directory: str | None) -> str:

@@ -36,10 +36,10 @@ def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
     records = in_order(choice.runnable)
     code = options["code"] or setting("code")
     command = options["with_"] if options["with_"] is not None else setting("with")
-    if options["dry_run"]:
+    if options["dry_run"] and records:
         _print_plan(records, command)
         _print_remarks(choice)
-        return 0 if records else 1
+        return 0
     if not records:
         click.echo(f"No registered experiment to run in {visible(place)}.", err=True)
         _print_remarks(choice)
@@ -123,13 +123,12 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
             lines = [visible(line) for line in one.remark.splitlines()]
             click.echo(f"{visible(one.id)}: " + "\n   ".join(lines), err=True)
     ours = [one for one in outcomes if one.is_ours]
-    failed = sum(one.has_failed for one in outcomes)
-    text = f"{count_text(len(ours), 'experiment')} run, {len(ours) - _failures(ours)} with success"
-    click.echo(f"{text}, {failed} failed." if failed else f"{text}.", err=True)
-
-
-def _failures(outcomes: Sequence[Outcome]) -> int:
-    return sum(one.has_failed for one in outcomes)
+    failed = sum(one.has_failed for one in ours)
+    kept = sum(one.has_failed for one in outcomes) - failed
+    text = f"{count_text(len(ours), 'experiment')} run, {len(ours) - failed} with success"
+    text += f", {failed} failed" if failed else ""
+    text += f"; {kept} could not be started" if kept else ""
+    click.echo(f"{text}.", err=True)
 
 
 def _hand_over(
@@ -168,7 +167,11 @@ def _print_plan(records: Sequence[Record], command: str) -> None:
 
 
 def _print_remarks(choice: Choice) -> None:
-    for record, reason in choice.passed_over:
+    from meticulous.sweep.launching import in_order
+
+    reasons = {record.id: reason for record, reason in choice.passed_over}
+    for record in in_order([record for record, _ in choice.passed_over]):
+        reason = reasons[record.id]
         click.echo(f"{visible(record.id)} was passed over: {reason}.", err=True)
     for records, what in (
         (choice.lost, "lost, their processes are gone"),

@@ -19,6 +19,12 @@ from meticulous.reader.table.table import ID
 _ENOUGH = 12
 """Values that are shown of one experiment where they do not have columns of their own."""
 
+_LONGEST_NAME = 60
+"""Characters of a name that are shown of a value without a column of its own: its end."""
+
+_HELD = "\1"
+"""Stands for a space at which a line must not be broken; no cell holds it."""
+
 _FACTS = (ID, "status", "start", "duration")
 
 
@@ -157,6 +163,8 @@ def _usual_columns(
 def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str], str]:
     """Return the values of each row in one cell; and what was left out, if anything was."""
     titles = [visible(name.partition(".")[2]) for name in names]
+    if not layout.is_full:
+        titles = [_end_of(title) for title in titles]
     rows, most = [], 0
     for number in range(len(view)):
         present = [
@@ -175,6 +183,10 @@ def _folded(view: View, names: Sequence[str], layout: Layout) -> tuple[list[str]
         f"Not all of {part_of(names[0])} is shown; --wide or --no-truncate shows all, --columns "
         "what you choose."
     )
+
+
+def _end_of(title: str) -> str:
+    return title if len(title) <= _LONGEST_NAME else f"...{title[3 - _LONGEST_NAME :]}"
 
 
 def _folded_titles(view: View) -> list[str]:
@@ -215,8 +227,12 @@ def _blocks(facts: Sequence[Column], details: Sequence[Line], width: int) -> lis
     lines: list[Line] = []
     for number, detail in enumerate(details):
         cells = [styled(column, number) for column in facts]
-        title = [(text, f"bold {style}") for text, style in _joined(cells, " ")]
-        lines += wrapped(title, width)
+        held = [[(text.replace(" ", _HELD), style) for text, style in cell] for cell in cells]
+        title = [(text, f"bold {style}") for text, style in _joined(held, " ")]
+        lines += [
+            [(text.replace(_HELD, " "), style) for text, style in line]
+            for line in wrapped(title, width)
+        ]
         if detail:
             lines += [[("  ", ""), *line] for line in wrapped(detail, max(1, width - 2))]
     return lines

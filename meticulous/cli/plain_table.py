@@ -12,6 +12,7 @@ from meticulous.cli import cells
 from meticulous.cli.aligning import aligned
 from meticulous.cli.view import View
 from meticulous.cli.widths import cell_width
+from meticulous.reader.progress import PROGRESS
 from meticulous.reader.table.reasons import REASON
 from meticulous.reader.table.table import ID
 
@@ -19,7 +20,14 @@ LEAST_ROOM = 24
 """Characters that a column of free text must at least have."""
 
 _FLEXIBLE = (REASON, "description", "tags", "problems")
-_STYLES = {ID: "bold", "description": "dim", "tags": "dim", "problems": "red", REASON: "red"}
+_STYLES = {
+    ID: "bold",
+    "description": "dim",
+    "tags": "dim",
+    "problems": "red",
+    REASON: "red",
+    PROGRESS: "cyan",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,11 @@ def _print_entry(console: Console, line: Line, text: Text, width: int) -> None:
     if not console.is_terminal:
         click.echo(f"{margin}{text.plain}".rstrip())
         return
+    if cell_width(line.label) > max(_LONGEST_LABEL, console.width // 2):
+        # A name that leaves no room beside it stands above, broken where it must be.
+        for part in Text(line.label).wrap(console, max(1, console.width - 2), overflow="fold"):
+            console.print(Text(f"  {part.plain}", "dim"), soft_wrap=True)
+        margin = " " * 4
     room = max(16, console.width - cell_width(margin))
     for number, part in enumerate(text.wrap(console, room, overflow="fold") or [Text()]):
         begin = margin if number == 0 else " " * cell_width(margin)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from meticulous.cli.grid import STATUS_STYLES
+from meticulous.cli.launches import launch_lines
 from meticulous.cli.rendering import Line
 from meticulous.cli.verdicts import reproduction_lines
 from meticulous.cli.wording import (
@@ -25,6 +26,7 @@ from meticulous.cli.wording import (
 from meticulous.folder import layout, status
 from meticulous.reader import Contents, Record
 from meticulous.reader.comparing.surroundings import package_versions
+from meticulous.reader.progress import progress_text, read_progress
 from meticulous.reader.verdicts import read_verdict
 
 _REASON_LINES = 8
@@ -62,6 +64,7 @@ def as_object(record: Record, contents: Contents) -> dict[str, Any]:
         "environment": contents.environment,
         "warnings": record.warnings,
         "notes": contents.notes,
+        "launches": contents.launches,
         "files": [dataclasses.asdict(entry) for entry in contents.entries],
         "problems": record.problems + contents.problems,
     }
@@ -83,6 +86,7 @@ def sections(
         _problems(record.problems + contents.problems),
         _facts(record),
         _reason(record, None if everything else _REASON_LINES),
+        launch_lines(contents.launches),
         reproduction_lines(read_verdict(record.directory)),
         _code(record.metadata),
         _args(record),
@@ -149,6 +153,11 @@ def _facts(record: Record) -> Iterator[Line]:
     metadata = record.metadata
     now = datetime.now().astimezone()
     yield Line("folder", Text(visible(str(record.directory))))
+    source = metadata.get("imported-from")
+    if isinstance(source, dict):
+        yield Line("imported", Text(visible(f"from {source.get('path')} ({source.get('format')})")))
+    elif record.is_foreign:
+        yield Line("recorded", Text("by xmen; `meticulous import xmen DIR` makes it one of ours"))
     command = metadata.get("original-command") or metadata.get("command")
     if command:
         yield Line("command", Text(_words(command)))
@@ -160,6 +169,10 @@ def _facts(record: Record) -> Iterator[Line]:
     if record.duration is not None:
         so_far = " so far" if record.status == status.RUNNING else ""
         yield Line("duration", Text(f"{duration_text(record.duration)}{so_far}"))
+    if record.status in (status.RUNNING, status.LOST):
+        progress = read_progress(record.directory)
+        if progress is not None:
+            yield Line("progress", Text(progress_text(progress, now)))
     attempts = metadata.get("attempts")
     if isinstance(attempts, list) and len(attempts) > 1:
         yield Line("attempts", Text(f"{len(attempts)}, it was resumed"))

@@ -10,6 +10,7 @@ from meticulous.cli.wording import visible
 from meticulous.errors import InvalidQueryError
 from meticulous.folder.status import REGISTERED
 from meticulous.reader.program import PROGRAM
+from meticulous.reader.progress import PROGRESS
 from meticulous.reader.table.argument_columns import args_columns, rows_of_default
 from meticulous.reader.table.columns import candidates, find_columns, resolve
 from meticulous.reader.table.flattening import MISSING
@@ -103,6 +104,7 @@ def usual_view(table: Table, args: str, *, is_data: bool) -> View:
         if REGISTERED in table.columns["status"] and _is_held(table.columns.get(_NAME, ())):
             names.append(_NAME)
         names += [name for name in _REPRODUCTIONS if _is_held(table.columns.get(name, ()))]
+    names += [PROGRESS] if PROGRESS in table.columns else []
     names += [name for name in _REMARKS if is_data or any(table.columns[name])]
     columns = {ID: list(table.ids), **{name: table.columns[name] for name in names}}
     same = {} if args == "all" else rows_of_default(table, names)

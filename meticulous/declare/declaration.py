@@ -8,8 +8,12 @@ from meticulous.errors import DeclarationError, ParameterError, UnknownParameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
+
+
+def _as_option(name: str) -> str:
+    return f"--{name.replace('_', '-')} on the command line"
 
 
 class Declaration:
@@ -75,7 +79,13 @@ class Declaration:
             if not parameter.required
         }
 
-    def check(self, values: Mapping[str, Any], *, partial: bool = False) -> dict[str, Any]:
+    def check(
+        self,
+        values: Mapping[str, Any],
+        *,
+        partial: bool = False,
+        spell: Callable[[str], str] = _as_option,
+    ) -> dict[str, Any]:
         """Return the values as the parameters have them, in the order of the declaration.
 
         A name with dots, `model.width`, means one field or entry; the others are those of the
@@ -85,6 +95,7 @@ class Declaration:
             values: Name -> value.
             partial: Whether to return only what is given. Otherwise parameters that are not given
                 have their defaults, copied.
+            spell: How a parameter is given here, for the message that one is missing.
 
         Raises:
             UnknownParameterError: A name is declared by nobody; has the nearest ones.
@@ -106,7 +117,7 @@ class Declaration:
             names, have = ", ".join(missing), "has" if len(missing) == 1 else "have"
             raise ParameterError(
                 f"{names} of {self.name} {have} no value and no default; give one, such as "
-                f"--{missing[0].replace('_', '-')} on the command line."
+                f"{spell(missing[0])}."
             )
         return result
 

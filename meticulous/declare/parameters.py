@@ -157,6 +157,8 @@ class Parameter:
             return self._within_bounds(self.kind.parse(text))
         except UnfitError as error:
             raise ParameterError(error.about(self.name)) from None
+        except RecursionError:
+            raise ParameterError(f"{self.name} is nested too deeply.") from None
 
     def render(self, value: Any) -> str:
         """Return the text that `parse` reads as this value."""

@@ -166,7 +166,7 @@ def _chosen(module: ModuleType, target: Target) -> Any:
             raise TargetError(
                 f"{target.place} declares no experiment: no subclass of Experiment, and no "
                 "function whose first argument is annotated as one. Name what is meant, as in "
-                f"{target.place}:name."
+                f"{target.place}:name. Any other program is recorded by `meticulous run`."
             )
         names = ", ".join(f"{target.place}:{name}" for name in declared)
         raise TargetError(f"{target.place} declares several experiments; choose one of {names}.")

@@ -46,6 +46,8 @@ def parse(text: str, annotation: Any, *, name: str = "the value") -> Any:
         return kind_of(annotation).parse(text)
     except UnfitError as error:
         raise ParameterError(error.about(name)) from None
+    except RecursionError:
+        raise ParameterError(f"{name} is nested too deeply.") from None
 
 
 def render(value: Any, annotation: Any = MISSING) -> str:

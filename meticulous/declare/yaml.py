@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from meticulous.errors import InvalidYamlError
@@ -32,6 +31,8 @@ def load(text: str, where: str) -> Any:
     except (YAMLError, ValueError) as error:  # ValueError: a date such as 2020-02-31
         reason = " ".join(str(error).split())
         raise InvalidYamlError(f"{where} is not valid YAML: {reason}.") from None
+    except RecursionError:
+        raise InvalidYamlError(f"{where} is nested too deeply.") from None
 
 
 def load_mapping(text: str, where: str) -> dict[str, Any]:
@@ -53,12 +54,12 @@ def load_mapping(text: str, where: str) -> dict[str, Any]:
     return value
 
 
-@functools.cache
 def _parser() -> Any:
+    """Return a parser; it has a state of its own, so that two threads cannot share one."""
     from ruamel.yaml import YAML
 
     # Written in Python, it says the same on every machine, with a C library or without.
-    return YAML(typ="safe", pure=True)
+    return YAML(typ="safe", pure=True, plug_ins=[])
 
 
 def _kind(value: Any) -> str:

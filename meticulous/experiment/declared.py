@@ -15,8 +15,6 @@ from meticulous.errors import (
     TargetError,
 )
 from meticulous.folder import states, status
-from meticulous.folder.encoding import encode_document
-from meticulous.folder.plain import plain
 from meticulous.recorder.arguments.values import Arguments
 
 TYPE_CHECKING = False
@@ -66,6 +64,15 @@ class Declared:
         self._recorded: dict[str, bytes] = {}
         kind = type(experiment)
         self._inits = [vars(one)["__init__"] for one in kind.__mro__ if "__init__" in vars(one)]
+
+    def copied_for(self, experiment: Experiment) -> Declared:
+        """Return what a copy of the experiment knows of itself; its values are its own."""
+        made = type(self).__new__(type(self))
+        vars(made).update(vars(self), experiment=experiment)
+        made.given, made.defaults = set(self.given), dict(self.defaults)
+        experiment._settings = dict(experiment._settings)
+        experiment.args = Arguments(experiment.args)
+        return made
 
     @property
     def shown(self) -> str:
@@ -307,6 +314,9 @@ def _is_ours(name: str) -> bool:
 
 
 def _encoded(value: Any) -> bytes:
+    from meticulous.folder.encoding import encode_document
+    from meticulous.folder.plain import plain
+
     return encode_document(plain(value))
 
 

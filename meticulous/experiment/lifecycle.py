@@ -8,6 +8,7 @@ from _collections_abc import Mapping
 from meticulous.errors import MeticulousError
 from meticulous.experiment.facts import fact
 from meticulous.experiment.refusals import show_only_the_message
+from meticulous.experiment.signature import ShownSignature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Lifecycle:
         cls.__doc__ = Docstring(vars(cls).get("__doc__"))  # type: ignore[assignment]
 
     _parameters_from = "marked"
+    __signature__ = ShownSignature()
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Do the work; subclasses implement it. To have it recorded, call the experiment itself.
@@ -149,7 +151,12 @@ class Lifecycle:
             ParameterError: A value has the wrong type.
             FrozenParameterError: The experiment is registered, runs, or has run.
         """
-        self._require_declared("update").update({**(values or {}), **parameters})
+        declared = self._require_declared("update")
+        try:
+            declared.update({**(values or {}), **parameters})
+        except MeticulousError as error:
+            show_only_the_message(error)
+            raise
 
     def register(
         self,
@@ -211,8 +218,10 @@ class Lifecycle:
     def detach(self) -> Self:
         """Have the experiment run without a record, and return it.
 
+        One that is registered runs here without a record, too; its folder stays REGISTERED.
+
         Raises:
-            IllegalMoveError: It is registered, runs or has run.
+            IllegalMoveError: It runs or has run.
         """
         self._require_declared("detach").detach()
         return self
@@ -295,10 +304,23 @@ class Lifecycle:
         """Whether it was started with `--debug`."""
         return self._declared is not None and self._declared.is_debug
 
+    def __copy__(self) -> Self:
+        made = type(self).__new__(type(self))
+        own = vars(made)
+        own.update(vars(self))
+        if self._declared is not None:
+            own["_declared"] = self._declared.copied_for(made._itself)
+        return made
+
     def __setattr__(self, name: str, value: Any) -> None:
         declared = self.__dict__.get("_declared")
-        if declared is None or not declared.takes(name, value):
-            super().__setattr__(name, value)
+        try:
+            if declared is not None and declared.takes(name, value):
+                return
+        except MeticulousError as error:
+            show_only_the_message(error)
+            raise
+        super().__setattr__(name, value)
 
     def __str__(self) -> str:
         if self._declared is None:
@@ -312,7 +334,11 @@ class Lifecycle:
         if args is None:
             from meticulous.experiment.making import declare
 
-            self._declared = declare(self._itself, parameters)
+            try:
+                self._declared = declare(self._itself, parameters)
+            except MeticulousError as error:
+                show_only_the_message(error)
+                raise
             return True
         if parameters or type(self).run is not Lifecycle.run:
             from meticulous.experiment.making import check_arguments

@@ -16,6 +16,7 @@ from meticulous.recorder.arguments.options import (
     parameter_of,
     take_options,
 )
+from meticulous.recorder.started import start_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def program_parser(kind: type[Any]) -> argparse.ArgumentParser:
     Raises:
         DeclarationError: The parameters cannot be understood.
     """
-    parser = parser_of(declaration_for(kind))
-    offer_options(parser, _USUAL)
+    start = start_here()
+    parser = parser_of(declaration_for(kind), start.shown)
+    offer_options(parser, {**_USUAL, "project_directory": start.project_directory})
     (description,) = (one for one in own_actions(parser) if parameter_of(one) == "description")
     # The word that xmen has for it; a parameter of that name is the user's own.
     if "--purpose" not in parser._option_string_actions:
@@ -131,5 +133,6 @@ def _register(experiment: Any, restart: str | None) -> Any:
 
 
 def _refuse(message: str) -> NoReturn:
-    print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
+    name = start_here().shown or os.path.basename(sys.argv[0])
+    print(f"{name}: error: {message}", file=sys.stderr)
     raise SystemExit(2)

@@ -46,7 +46,7 @@ def register(
         MeticulousError: Any error of `recorder.registering.register`.
     """
     experiment = declared.experiment
-    states.check_move(declared.declaration.name, _phase(declared), status.REGISTERED)
+    _require_no_folder(declared)
     settings = experiment._settings
     if experiments_directory is not None:
         settings["experiments_directory"] = experiments_directory
@@ -73,6 +73,17 @@ def register(
     )
     _hold(declared, directory, status.REGISTERED)
     return Path(directory)
+
+
+def _require_no_folder(declared: Declared) -> None:
+    phase, name = _phase(declared), declared.declaration.name
+    states.check_move(name, phase, status.REGISTERED)
+    if phase != states.DEFAULT:
+        raise IllegalMoveError(
+            f"{name} is {phase} and has a folder already, {declared.experiment.curexpdir}. reset() "
+            "registers what has ended for a new attempt there; for a folder of its own make "
+            f"another: {type(declared.experiment).__name__}(...)."
+        )
 
 
 def reset(declared: Declared) -> None:

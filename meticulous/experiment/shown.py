@@ -126,4 +126,6 @@ def _lines(values: dict[str, Any], indent: str, keep_none: bool = False) -> list
 def _text(value: Any) -> str:
     from meticulous.declare.parameters import default_text
 
-    return value if isinstance(value, str) else default_text(value)
+    if isinstance(value, (str, os.PathLike)):
+        return os.fspath(value)
+    return default_text(value)

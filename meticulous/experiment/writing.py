@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
     from meticulous.recorder.ending.outcome import Ending
+    from meticulous.recorder.ending.safe_points import SafePoints
     from meticulous.recorder.program.attached import AttachedRecording
     from meticulous.recorder.recording import Recording
 
@@ -25,6 +26,7 @@ class Writing:
 
     _on_error: str
     _recording: Recording | AttachedRecording | None
+    _safe_points: SafePoints | None = None
 
     def summary(
         self,
@@ -57,6 +59,8 @@ class Writing:
         if self._recording is not None:
             writer = self._recording.writer
             writer.add_summary({**(summary_dict or {}), **values}, keep, leader)
+        if self._safe_points is not None:
+            self._safe_points.check()
 
     def message(
         self,
@@ -90,6 +94,8 @@ class Writing:
                 metrics = {**values, **metrics}
                 step, time = metrics.pop("step", step), metrics.pop("time", time)
             self._recording.writer.log(metrics, step, time)
+        if self._safe_points is not None:
+            self._safe_points.check()
 
     def note(self, text: str) -> None:
         """Append a remark to notes.jsonl, with the time and your name."""
@@ -164,6 +170,35 @@ class Writing:
                 os.makedirs(os.path.dirname(file), exist_ok=True)
         return builtins.open(file, mode, *args, **kwargs)
 
+    def end_at_safe_points(self, grace: float | None = 60.0) -> None:
+        """Have SIGUSR1, the end of the time, raise `TimeLimitReached` where the run can be left.
+
+        Safe points are the returns of `log`, `summary` and `message`, `safe_point()`, and this
+        call. The first one after the signal raises, in the thread that has called this, once: what
+        is logged while the program saves does not raise again. The run is then TIMEOUT, unless it
+        fails or `finish` says otherwise. Without this call, the signal ends the process at once.
+
+        Args:
+            grace: How many seconds after the signal the run is ended as without this call, if it
+                has come to no safe point; None for never. A second signal does the same.
+
+        Raises:
+            TimeLimitReached: The time of this process is over already.
+            InvalidOptionError: `grace` is no such number.
+        """
+        from meticulous.experiment.time_limit import end_at_safe_points
+
+        end_at_safe_points(self, grace)
+
+    def safe_point(self) -> None:
+        """Be a place where the run can be left, if `end_at_safe_points` was called.
+
+        Raises:
+            TimeLimitReached: The time is over, and this is the first safe point since.
+        """
+        if self._safe_points is not None:
+            self._safe_points.check()
+
     def finish(self, status: str = "SUCCESS", reason: str = "") -> None:
         """End the recording now; the program goes on. Later calls do nothing.
 
@@ -183,6 +218,8 @@ class Writing:
             )
         from meticulous.recorder.ending.outcome import Ending
 
+        if self._recording is not None:
+            self._recording.was_told = False  # who says how it ended knows it better
         self._finish(Ending(status, reason))
 
     def __exit__(
@@ -204,3 +241,5 @@ class Writing:
     def _finish(self, ending: Ending) -> None:
         if self._recording is not None:
             self._recording.finish(ending)
+        if self._safe_points is not None:
+            self._safe_points.stop()

@@ -72,7 +72,7 @@ def sha256_of(
         if not stat.S_ISREG(found.st_mode):
             raise FileChangedError("it is no regular file")
         _check_size(found.st_size, expected_size)
-        digest = _new_digest(found.st_size)
+        digest = new_digest(found.st_size)
         if found.st_size < _CHUNK:
             total = _feed_all(digest, descriptor, found.st_size)
         else:
@@ -112,8 +112,8 @@ def _feed(digest: Any, descriptor: int, may_go_on: Callable[[], bool]) -> int:
     return total
 
 
-def _new_digest(size: int) -> Any:
-    """Return a digest of SHA-256, by the module that is faster for this size, imports included."""
+def new_digest(size: int) -> Any:
+    """Return a digest of SHA-256, by the faster module for so many bytes, its import included."""
     global _hashed_slowly
     if "hashlib" not in sys.modules and _hashed_slowly + size <= _SMALL:
         own = _own_sha256()
@@ -277,7 +277,7 @@ def fits(directory: str, name: str) -> bool:
 
 def sha256_of_bytes(data: bytes) -> str:
     """Return the SHA-256 of `data`, as 64 hexadecimal digits."""
-    digest = _new_digest(len(data))
+    digest = new_digest(len(data))
     digest.update(data)
     result: str = digest.hexdigest()
     return result

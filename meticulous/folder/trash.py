@@ -120,10 +120,10 @@ def choose(removed: Iterable[Removed], words: Iterable[str]) -> list[Removed]:
     for word in words:
         found = _named(word, latest, removed)
         if not found:
-            names = ", ".join(list(latest)[-10:]) or "nothing"
+            names = ", ".join(list(latest)[-10:])
+            there = f"In it: {names}. `meticulous restore --list` shows all."
             raise ExperimentNotFoundError(
-                f"There is no {word!r} in the trash. In it: {names}. "
-                "`meticulous restore --list` shows all."
+                f"There is no {word!r} in the trash. {there if names else 'It is empty.'}"
             )
         chosen.update((entry.folder, entry) for entry in found)
     return list(chosen.values())

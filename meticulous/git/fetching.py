@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from meticulous.errors import CommitNotFoundError
 from meticulous.git.command import git_environment
+from meticulous.git.fetched import Fetched
 from meticulous.git.remote import without_credentials
 
 _FETCHED = "refs/meticulous/fetched"
@@ -47,15 +48,20 @@ def fetch_commit(
     """Fetch a commit into the repository at `root`; return the name of the remote that had it.
 
     Only the commit itself is asked for, without its history. Some servers give only what a branch
-    or tag holds; from these everything is fetched.
+    or tag holds; from these everything is fetched. What was fetched is kept (see `fetched`), and
+    the next time taken from there.
 
     Raises:
         CommitNotFoundError: No remote has it or can be reached; says why for each.
     """
     problems = []
     for remote in remotes:
+        if Fetched(remote.name).give(root, commit):
+            return remote.name
+    for remote in remotes:
         problem = _fetch(root, commit, remote, seconds, is_stopped)
         if problem is None:
+            Fetched(remote.name).keep(root, commit, quiet_environment())
             return remote.name
         problems.append(f"{remote.name}: {problem}")
     raise CommitNotFoundError(_not_found(commit, problems))
@@ -173,7 +179,7 @@ def _reason(errors: str, remote: Remote) -> str:
     for line in lines:
         if "Permission denied (" in line or "Host key verification failed" in line:
             return f"ssh is not let in ({line})"
-    words = ("fatal: ", "error: ", "remote: ")
+    words = ("ssh: ", "fatal: ", "error: ", "remote: ")
     told = [line for line in lines if line.startswith(words)] or lines
     return " ".join(told[:2]) if told else "git failed without a word"
 

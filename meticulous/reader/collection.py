@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from meticulous.errors import ExperimentNotFoundError, ExperimentsDirectoryError
 from meticulous.folder import layout, status
 from meticulous.folder.allocation import is_number
-from meticulous.reader.record import Record, read_record
+from meticulous.reader.record import Record, is_foreign, read_record
 
 _LONGEST_NAME = 255
 """Characters that the name of a folder may have."""
@@ -40,12 +40,18 @@ def locate(directory: str | os.PathLike[str] | None = None) -> str:
             if _holds_records(candidate):
                 return candidate
             found = found or candidate
+            if _is_closed(candidate):
+                break  # those of another project are not meant
         if _is_certainly_record(folder):
             return os.path.dirname(folder)
     if _holds_records(here):
         return here
     if found is not None:
         return found
+    if is_foreign(here):
+        return os.path.dirname(here)
+    if _is_place_of_xmen(here):
+        return here
     raise ExperimentsDirectoryError(
         f"There is no folder {layout.USUAL_DIRECTORY!r} with experiments in {here} or above it. "
         "Record a first run with `meticulous run -- python train.py`, or name the folder where "
@@ -92,7 +98,7 @@ def find_record(directory: str | os.PathLike[str], experiment_id: str) -> Record
             return latest[int(experiment_id)]
     elif _is_component(experiment_id):
         path = os.path.join(directory, experiment_id)
-        if os.path.isdir(path) and is_record(path):
+        if os.path.isdir(path) and (is_record(path) or is_foreign(path)):
             return read_record(path)
     raise ExperimentNotFoundError(not_found(directory, experiment_id))
 
@@ -147,6 +153,8 @@ def not_found(directory: str, experiment_id: str) -> str:
     way_back = _way_back(directory, experiment_id)
     if way_back:
         return f"{message}{way_back}"
+    if not ids and _is_place_of_xmen(directory):
+        return f"{message}It holds experiments of xmen; `meticulous list {directory}` lists them."
     if not ids:
         return f"{message}It holds no experiments yet; record one with `meticulous run`."
     count = "one experiment" if len(ids) == 1 else f"{len(ids)} experiments"
@@ -206,7 +214,7 @@ def _given(directory: str) -> str:
         )
     if _is_closed(directory) or _holds_records(directory):
         return directory
-    if is_record(directory):
+    if is_record(directory) or is_foreign(directory):
         raise ExperimentsDirectoryError(
             f"{directory} is one experiment, not a folder of experiments. "
             f"`meticulous show {directory}` shows it."
@@ -227,13 +235,19 @@ def _upwards(folder: str) -> Iterable[str]:
 def _holds_records(directory: str) -> bool:
     try:
         with os.scandir(directory) as entries:
+            # A closed folder, such as lost+found or the home of another user, may be anything.
             return any(
-                is_listed(entry)
-                and not (entry.name == layout.USUAL_DIRECTORY and _is_closed(entry.path))
+                is_listed(entry) and (is_number(entry.name) or not _is_closed(entry.path))
                 for entry in entries
             )
     except OSError:
         return False
+
+
+def _is_place_of_xmen(directory: str) -> bool:
+    from meticulous.reader.xmen.finding import is_root
+
+    return is_root(directory)
 
 
 def _is_closed(directory: str) -> bool:

@@ -9,11 +9,14 @@ from typing import Any
 from meticulous.folder import layout
 from meticulous.folder.encoding import revive_numbers
 from meticulous.reader.files import Files
+from meticulous.reader.record import is_foreign
 
 _WHOLE = 8 * 2**20
 """Bytes of metrics.jsonl that are decoded to find the last values; of larger files the end."""
 
 _STEP = 2**20
+
+_OF_XMEN = frozenset({"params.yml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Contents:
         metrics: What was logged, None when nothing was.
         entries: Files and subfolders by name, without the recorder's hidden ones.
         problems: What could not be read, one sentence each.
+        launches: The lines of launches.jsonl: what it was handed to.
     """
 
     environment: dict[str, Any]
@@ -71,18 +75,23 @@ class Contents:
     metrics: Metrics | None
     entries: list[Entry]
     problems: list[str]
+    launches: list[dict[str, Any]]
 
 
 def read_contents(directory: str | os.PathLike[str]) -> Contents:
     """Read what a folder holds besides the parts of a `Record`; never raises for broken files."""
     files = Files(directory)
-    return Contents(
-        environment=files.mapping(layout.ENVIRONMENT),
-        notes=files.lines(layout.NOTES),
-        metrics=_read_metrics(files),
-        entries=_list_entries(files),
-        problems=files.problems,
-    )
+    environment = files.mapping(layout.ENVIRONMENT)
+    notes = files.lines(layout.NOTES)
+    metrics = _read_metrics(files)
+    launches = files.lines(layout.LAUNCHES)
+    entries = _list_entries(files)
+    is_candidate = not environment and _OF_XMEN.issubset(entry.name for entry in entries)
+    if is_candidate and is_foreign(files.directory):
+        from meticulous.reader.xmen.records import read_xmen_parts
+
+        environment, notes = read_xmen_parts(files.directory)
+    return Contents(environment, notes, metrics, entries, files.problems, launches)
 
 
 def _read_metrics(files: Files) -> Metrics | None:

@@ -100,17 +100,17 @@ class Experiments:
     @property
     def records(self) -> list[Record]:
         """What the folders say, as frozen records, in the order of their start."""
-        unread = [name for name in self.ids if name not in self._records]
+        unread = {name for name in self.ids if name not in self._records}
         if len(unread) > _ONE_BY_ONE:
-            found = {record.id: record for record in read_records(self.experiments_directory)}
-            self._records.update((name, found[name]) for name in unread if name in found)
+            found = read_records(self.experiments_directory, with_foreign=True)
+            self._records.update((record.id, record) for record in found if record.id in unread)
         return [self._record(name) for name in self.ids]
 
     def _record(self, name: str) -> Record:
         record = self._records.get(name)
         if record is None:
             record = read_record(os.path.join(self.experiments_directory, name))
-            self._records[name] = record
+            record = self._records[name] = replace(record, id=name)
         return record
 
     @property
@@ -369,7 +369,7 @@ class Experiments:
 
     def _read_table(self) -> Table:
         if self._whole is None:
-            self._whole = read_table(self.experiments_directory)
+            self._whole = read_table(self.experiments_directory, with_foreign=True)
         return self._whole
 
     def _table(self) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -11,11 +12,14 @@ from meticulous.errors import ExperimentNotFoundError
 from meticulous.folder import layout
 from meticulous.folder.allocation import is_number
 from meticulous.reader.collection import is_record, list_ids, locate, not_found
+from meticulous.reader.record import is_foreign
 
 _RANGE = re.compile("([0-9]{1,18})-([0-9]{0,18})")
 
 
-def resolve_ids(words: Iterable[str], directory: str | os.PathLike[str]) -> list[str]:
+def resolve_ids(
+    words: Iterable[str], directory: str | os.PathLike[str], *, with_foreign: bool = False
+) -> list[str]:
     """Return the ids that the words name, each once, in the order of the words.
 
     Args:
@@ -24,6 +28,8 @@ def resolve_ids(words: Iterable[str], directory: str | os.PathLike[str]) -> list
             count that exist; several of these separated by commas; or the path of a folder in
             `directory`. What is the name of a folder is that folder, whatever else it looks like.
         directory: The experiments directory.
+        with_foreign: Whether experiments of xmen are meant, too, which can only be read. Their id
+            is the path of their folder in `directory`.
 
     Raises:
         ExperimentNotFoundError: There is none with this id, in this range or in this folder; the
@@ -32,7 +38,10 @@ def resolve_ids(words: Iterable[str], directory: str | os.PathLike[str]) -> list
     """
     place = os.path.realpath(directory)
     found = []
-    for folder in resolve_folders(words, directory):
+    for folder in resolve_folders(words, directory, with_foreign=with_foreign):
+        if with_foreign and is_foreign(folder):
+            found.append(os.path.relpath(folder, os.path.abspath(directory)))
+            continue
         if os.path.realpath(os.path.dirname(folder)) != place:
             raise ExperimentNotFoundError(
                 f"{folder} does not lie in the experiments directory {directory}. "
@@ -43,7 +52,10 @@ def resolve_ids(words: Iterable[str], directory: str | os.PathLike[str]) -> list
 
 
 def resolve_folders(
-    words: Iterable[str], directory: str | os.PathLike[str] | None = None
+    words: Iterable[str],
+    directory: str | os.PathLike[str] | None = None,
+    *,
+    with_foreign: bool = False,
 ) -> list[str]:
     """Return the absolute paths of the folders that the words name, each once, in their order.
 
@@ -51,6 +63,7 @@ def resolve_folders(
         words: As for `resolve_ids`; but paths may lead to any folder of an experiment.
         directory: The experiments directory, or None for the nearest one, which is looked for
             only when a word is no path.
+        with_foreign: As for `resolve_ids`; otherwise they are refused with the way out.
 
     Raises:
         ExperimentNotFoundError: As in `resolve_ids`.
@@ -58,13 +71,17 @@ def resolve_folders(
     """
     found: list[str] = []
     for word in words:
-        if _is_path(word):
-            found.append(_folder_at(word))
-            continue
-        if directory is None:
+        if directory is None and not _is_path(word):
             directory = locate()
-        place = os.path.abspath(directory)
-        found += [os.path.join(place, name) for name in _named(word, place)]
+        try:
+            found += _folders(word, directory)
+        except ExperimentNotFoundError:
+            folder = _of_xmen(word, directory)
+            if folder is None:
+                raise
+            if not with_foreign:
+                raise _only_read(folder) from None
+            found.append(folder)
     return list(dict.fromkeys(found))
 
 
@@ -83,6 +100,13 @@ def resolve_folder(word: str, directory: str | os.PathLike[str] | None = None) -
             f"{', ...' if len(folders) > 5 else ''}."
         )
     return folders[0]
+
+
+def _folders(word: str, directory: str | os.PathLike[str] | None) -> list[str]:
+    if directory is None or _is_path(word):
+        return [_folder_at(word)]
+    place = os.path.abspath(directory)
+    return [os.path.join(place, name) for name in _named(word, place)]
 
 
 def _named(word: str, directory: str) -> Iterator[str]:
@@ -136,6 +160,30 @@ def _is_path(word: str) -> bool:
 
 def _has_trash(directory: str) -> bool:
     return os.path.isdir(os.path.join(directory, layout.TRASH))
+
+
+def _of_xmen(word: str, directory: str | os.PathLike[str] | None) -> str | None:
+    """Return the folder of the experiment of xmen that a word names; None where it names none."""
+    if "\0" in word:
+        return None
+    places = [] if directory is None else [os.path.join(os.path.abspath(directory), word)]
+    for folder in (*places, os.path.abspath(word)):
+        if is_foreign(folder):
+            return folder
+    if directory is None or not (word.startswith("-") and is_number(word[1:])):
+        return None
+    from meticulous.reader.index import read_latest
+
+    count = min(int(word[1:]), sys.maxsize >> 8)
+    latest, total = read_latest(directory, count, with_foreign=True)
+    return str(latest[-count].directory) if count <= total else None
+
+
+def _only_read(folder: str) -> ExperimentNotFoundError:
+    return ExperimentNotFoundError(
+        f"{folder} is an experiment of xmen, which is only listed and shown. "
+        f"`meticulous import xmen {shlex.quote(folder)}` makes one of meticulous from it."
+    )
 
 
 def _folder_at(path: str) -> str:

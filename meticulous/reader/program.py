@@ -31,7 +31,8 @@ def program_of(metadata: Mapping[str, Any]) -> str | None:
         return module
     words = command or original
     target = metadata.get("target")
-    # A registered experiment has no command line yet, or has that of `meticulous execute`.
+    # A registered experiment has no command line yet, or has that of `meticulous execute`; one
+    # that was named in the place of a command has that of `meticulous`.
     if isinstance(target, Mapping) and (not words or _is_ours(words[0])):
         return _target(target)
     if words and _is_python(words[0]):
@@ -40,7 +41,8 @@ def program_of(metadata: Mapping[str, Any]) -> str | None:
 
 
 def _is_ours(word: str) -> bool:
-    return word.endswith(os.path.join("meticulous", "__main__.py"))
+    name = os.path.basename(word)
+    return name == "meticulous" or word.endswith(os.path.join("meticulous", "__main__.py"))
 
 
 def _target(target: Mapping[str, Any]) -> str | None:

@@ -16,6 +16,13 @@ from meticulous.reader.files import Files
 
 _UNFINISHED = (status.REGISTERED, status.RUNNING)
 
+_OURS = (layout.STATUS, layout.METADATA)
+
+_OF_XMEN = "params.yml"
+
+_FOREIGN = "xmen"
+"""In the metadata of what xmen recorded, imported or not: what has no key of its own."""
+
 _SIGNS_OF_LIFE = (layout.STATUS, layout.STDOUT, layout.STDERR, layout.METRICS)
 
 
@@ -78,6 +85,11 @@ class Record:
         return as_texts(self.metadata.get("tags"))
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether another tool recorded it, which looked at less; it may have been imported."""
+        return _FOREIGN in self.metadata
+
+    @property
     def warnings(self) -> list[str]:
         """What the recorder had to warn about."""
         return as_texts(self.metadata.get("warnings"))
@@ -95,9 +107,9 @@ class _State(NamedTuple):
 def read_record(directory: str | os.PathLike[str], now: float | None = None) -> Record:
     """Read the folder of one experiment, whatever state it is in.
 
-    Folders of the original meticulous-ml, which have fewer files and keys, are read as well. What
-    cannot be read is named in `problems`. A folder in a newer format is not interpreted at all:
-    its record has the status UNKNOWN and the one problem that says so.
+    Folders of the original meticulous-ml, which have fewer files and keys, are read as well, and
+    those of xmen. What cannot be read is named in `problems`. A folder in a newer format is not
+    interpreted at all: its record has the status UNKNOWN and the one problem that says so.
 
     Args:
         directory: The folder.
@@ -107,6 +119,10 @@ def read_record(directory: str | os.PathLike[str], now: float | None = None) -> 
     now = time.time() if now is None else now
     files = Files(directory)
     state = _read_state(files)
+    if state.touched is None and not state.metadata and is_foreign(files.directory):
+        from meticulous.reader.xmen.records import read_xmen_record
+
+        return read_xmen_record(files.directory, now)
     alive = _is_alive(state, now)
     if alive is False:
         # It may have ended between our two looks, at STATUS and at the process.
@@ -119,8 +135,8 @@ def read_record(directory: str | os.PathLike[str], now: float | None = None) -> 
         return _sealed(path, newer)
     metadata = state.metadata
     heartbeat = from_epoch(state.touched)
-    start = _moment(files, metadata, "start-time")
-    end = None if alive else _moment(files, metadata, "end-time")
+    start = read_moment(files.problems, metadata, "start-time")
+    end = None if alive else read_moment(files.problems, metadata, "end-time")
     word = status.LOST if alive is False else state.word
     sight = _last_sight(files, word, alive, now)
     return Record(
@@ -139,6 +155,17 @@ def read_record(directory: str | os.PathLike[str], now: float | None = None) -> 
         metadata=metadata,
         problems=files.problems,
     )
+
+
+def is_foreign(directory: str) -> bool:
+    """Say whether a folder is an experiment of xmen, and none of ours."""
+    if not os.path.lexists(os.path.join(directory, _OF_XMEN)):
+        return False
+    if any(os.path.lexists(os.path.join(directory, name)) for name in _OURS):
+        return False
+    from meticulous.reader.xmen.finding import is_experiment
+
+    return is_experiment(directory)
 
 
 def _read_state(files: Files) -> _State:
@@ -227,7 +254,8 @@ def duration_between(
     return max(0.0, (end - start).total_seconds())
 
 
-def _moment(files: Files, metadata: Mapping[str, Any], key: str) -> datetime | None:
+def read_moment(problems: list[str], metadata: Mapping[str, Any], key: str) -> datetime | None:
+    """Return a time of the metadata; what is none is added to the problems."""
     text = metadata.get(key)
     if text is None:
         return None
@@ -238,7 +266,7 @@ def _moment(files: Files, metadata: Mapping[str, Any], key: str) -> datetime | N
             moment = datetime.fromisoformat(moment.isoformat() + offset)
         return moment if moment.tzinfo is not None else moment.astimezone()
     except (TypeError, ValueError, OverflowError, OSError):
-        files.problems.append(f"{layout.METADATA} has a {key} that is no time: {str(text)[:40]!r}")
+        problems.append(f"{layout.METADATA} has a {key} that is no time: {str(text)[:40]!r}")
         return None
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 from meticulous.recorder.program.attached import attach
 from meticulous.recorder.reproduction import next_ordinal
+from meticulous.recorder.started import start_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,12 +59,13 @@ def plan_here(args: Any, default_args: Any, **settings: Any) -> Plan:
     """Return the plan to record this process, with its command line and main script."""
     from meticulous.recorder.opening import Plan
 
+    start = start_here()
     return Plan(
         args,
         default_args,
-        command=sys.argv,
-        original_command=sys.orig_argv,
-        main_script=_main_script(),
+        command=start.command,
+        original_command=start.original_command,
+        main_script=start.main_script,
         **settings,
     )
 
@@ -88,8 +87,3 @@ def begin_in(
         recording = Recording(open_folder(plan), capture)
         recording.start()
     return recording
-
-
-def _main_script() -> str | None:
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    return os.path.abspath(file) if isinstance(file, str) else None

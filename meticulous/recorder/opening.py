@@ -234,6 +234,9 @@ def place_for(plan: Plan, code: CodeState) -> Place:
 
 def _obey(order: Order, plan: Plan) -> str | None:
     """Return the folder that was claimed for this experiment; others are sent elsewhere."""
+    from meticulous.recorder.files import guarding
+
+    guarding.begin(order)
     if not order.take(plan.ordinal, plan.original_command):
         plan.experiments_directory = order.elsewhere
         return None

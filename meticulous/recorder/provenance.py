@@ -60,8 +60,8 @@ def note_loaded_code(
         # No program that could tell has loaded nothing at all.
         writer.metadata["imported-modules"] = imported_modules(files)
     order = find_order()
-    if order is not None and (old := order.old_files(files)):
-        writer.metadata["loaded-from-original"] = old
+    if order is not None:
+        _note_original(writer, order.old_files(files))
     try:
         untracked, changed = _compare(record, files, started)
     except (MeticulousError, OSError) as error:
@@ -83,6 +83,13 @@ def note_loaded_code(
             f"code was changed while the program ran: {', '.join(changed)}; "
             "what was loaded may differ from the recorded commit.",
         )
+
+
+def _note_original(writer: RecordWriter, loaded: list[str]) -> None:
+    from meticulous.recorder.files import guarding
+
+    facts = {"loaded-from-original": loaded, "kept-from-writing": guarding.refused()}
+    writer.metadata.update({key: files for key, files in facts.items() if files})
 
 
 def _compare(

@@ -12,13 +12,14 @@ from meticulous.recorder import opening
 from meticulous.recorder.attempt import Attempt
 from meticulous.recorder.ending import exitcode
 from meticulous.recorder.ending.exits import ExitWatch, unknown_ending
-from meticulous.recorder.ending.outcome import Ending, by_signal
+from meticulous.recorder.ending.outcome import Ending, by_signal, by_time_limit
 from meticulous.recorder.ending.signals import SignalWatch, held
 from meticulous.recorder.environment.collector import start_collecting
 from meticulous.recorder.files import opened
 from meticulous.recorder.files.standard_input import note_standard_input
 from meticulous.recorder.files.tracker import Tracker
 from meticulous.recorder.output.capture import capture_stream, check_capture
+from meticulous.recorder.output.descriptor import DescriptorStream
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.watch import Watch
 from meticulous.recorder.provenance import loaded_files, note_loaded_code
@@ -55,6 +56,8 @@ class Recording:
         self.state = "new"
         self.last_looks: list[Callable[[], None]] = []
         """Called before the metadata are written for the last time, to add to them."""
+        self.was_told = False
+        """Whether the program was told at a safe point that its time is over."""
         self._owner = os.getpid()
         self._streams = [
             capture_stream(name, self.writer.paths.path(file), capture, self._stream_failed)
@@ -125,6 +128,8 @@ class Recording:
         """
         if not self.is_running:
             return
+        if self.was_told and ending.status == status.SUCCESS:
+            ending = by_time_limit(ending.exit_code)  # cut short, however orderly
         with held() as arrived:
             self._write_end(ending, at_exit, lambda: patient and not arrived)
             if at_exit:
@@ -134,16 +139,30 @@ class Recording:
                 ending = by_signal(arrived[0])
             self._write_status(ending)
             self._clean_up()
+        if ending.status == status.TIMEOUT and ending.signal is not None:
+            self._give_back(at_once=at_exit or not patient)
+
+    def tell_time_limit(self) -> None:
+        """Note that the program is told, at a safe point, that its time is over."""
+        self.was_told = True
 
     def _killed(self, number: int) -> None:
-        """Write the end before a signal ends the process; a job whose time is over may go on."""
-        was_running, ending = self.is_running, by_signal(number)
-        self.finish(ending, patient=False)
-        if was_running and ending.status == status.TIMEOUT:
-            from meticulous.recorder.ending import requeue
+        """Write the end before a signal ends the process."""
+        self.finish(by_signal(number), patient=False)
 
-            if requeue.is_wanted(self.writer.paths.directory):
-                requeue.requeue(self.writer.paths.directory)
+    def _give_back(self, at_once: bool) -> None:
+        """Give the job of Slurm back, where that is wanted, as the last thing of this process."""
+        from meticulous.recorder.ending import requeue
+
+        directory = self.writer.paths.directory
+        if not requeue.is_wanted(directory):
+            return
+        if at_once:
+            requeue.requeue(directory)
+        else:
+            import atexit
+
+            atexit.register(requeue.requeue, directory)
 
     def _begin_to_see_files(self) -> None:
         if self._tracker.open() and opened.watch(self._tracker):
@@ -168,7 +187,8 @@ class Recording:
         self.state = "finished"
         opened.unwatch(self._tracker)
         self._watch.stop(may_wait)
-        self._stop_streams(at_exit, may_wait)
+        if not (at_exit and self._exits.is_shutdown and self._awaits_last_words(may_wait)):
+            self._stop_streams(at_exit, may_wait)
         if os.environ.get(layout.EXPERIMENT_VARIABLE) == self.writer.paths.directory:
             if self._outer_folder is None:
                 del os.environ[layout.EXPERIMENT_VARIABLE]
@@ -213,13 +233,17 @@ class Recording:
             return
         if not self.is_running:
             return
+        stream = self._streams[1]
         with held() as arrived:
+            farewell = stream.farewell if isinstance(stream, DescriptorStream) else ""
+            farewell = self.writer.gate.clean_text(farewell)
             self._write_end(Ending(status.RUNNING), True, lambda: not arrived)
             from meticulous.recorder.files import sealing
 
             sealing.write_sums(self.writer, None)
-            if not exitcode.hand_over(self.writer.paths.directory, self._reason(Ending(""))):
-                self._write_status(unknown_ending())
+            reason, folder = self._reason(Ending("")), self.writer.paths.directory
+            if not exitcode.hand_over(folder, reason, self.was_told, farewell):
+                self._write_status(by_time_limit() if self.was_told else unknown_ending())
             self._clean_up()
 
     def _write_status(self, ending: Ending) -> None:
@@ -229,6 +253,12 @@ class Recording:
         sealing.write_sums(self.writer, self.writer.status_content(ending.status, reason))
         with self.writer.tolerating("the final STATUS"):
             self.writer.write_status(ending.status, reason)
+
+    def _awaits_last_words(self, may_wait: Callable[[], bool]) -> bool:
+        from meticulous.recorder.output.last_words import await_last_words
+
+        streams = [stream for stream in self._streams if stream is not None]
+        return await_last_words(streams, self.writer.paths.directory, may_wait)
 
     def _stop_streams(
         self, at_exit: bool = False, may_wait: Callable[[], bool] = lambda: True

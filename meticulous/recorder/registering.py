@@ -187,12 +187,26 @@ def reset(directory: str) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(writer.paths.path(layout.SUMS))
             writer.write_metadata()
+            _see_to_script(directory, writer.metadata)
             writer.write_status(status.REGISTERED)
             os.utime(os.path.dirname(directory))
     except OSError as error:
         if isinstance(error, MeticulousError):
             raise
         raise allocation.cannot_write(directory, error) from error
+
+
+def _see_to_script(directory: str, metadata: dict[str, Any]) -> None:
+    """Write run.sh for what ran without having been registered, if anybody could carry it out."""
+    if "target" not in metadata or os.path.exists(os.path.join(directory, layout.RUN_SCRIPT)):
+        return
+    import sys
+
+    from meticulous.recorder.run_script import RunScript
+
+    script = RunScript("", str(metadata.get("interpreter") or sys.executable))
+    name = str(metadata.get("name") or os.path.basename(directory))
+    write_script(directory, script.content(str(metadata["uid"]), name, directory))
 
 
 _OF_AN_END = (

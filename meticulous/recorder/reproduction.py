@@ -26,6 +26,8 @@ class Order:
         description: That of the original, for an experiment without one.
         tags: Those of the original.
         seeds: Those that `seed_everything` gave or drew then, in their order.
+        may_write_outside: Whether the program may write into the original checkout.
+        is_registered: Whether a registered program is reproduced, whose arguments stand in a file.
     """
 
     def __init__(self, content: dict[str, Any]) -> None:
@@ -40,6 +42,8 @@ class Order:
         self.description = str(content.get("description") or "")
         self.tags = [str(tag) for tag in content.get("tags") or ()]
         self.seeds = [int(seed) for seed in content.get("seeds") or ()]
+        self.may_write_outside = bool(content.get("may-write-outside"))
+        self.is_registered = bool(content.get("registered"))
 
     def mapped(self, path: str) -> str:
         """Return where a path in the old code lies in the present one; others stay as they are."""
@@ -47,6 +51,41 @@ class Order:
             if path == old or path.startswith(old.rstrip(os.sep) + os.sep):
                 return os.path.normpath(os.path.join(new, os.path.relpath(path, old)))
         return path
+
+    def registered_args(self, words: Sequence[str]) -> tuple[Any, Any] | None:
+        """Return arguments and defaults of the registered program that is reproduced.
+
+        Args:
+            words: The command line that is to be run.
+
+        Returns:
+            None where these words are none of a registered program, or its record is not there.
+        """
+        if not self.is_registered or digest_of(words) != self.command:
+            return None
+        from meticulous.errors import UnreadableRecordError
+        from meticulous.folder.encoding import decode_document
+
+        found = []
+        for name in (layout.ARGS, layout.DEFAULT_ARGS):
+            try:
+                with open(os.path.join(self.original, name), "rb") as file:
+                    found.append(self._placed(decode_document(file.read())))
+            except (OSError, UnreadableRecordError):
+                return None
+        return found[0], found[1]
+
+    def _placed(self, value: Any) -> Any:
+        """Return a value with the paths in it that lead into the old folder or the old code."""
+        if isinstance(value, dict):
+            return {key: self._placed(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._placed(inner) for inner in value]
+        if not isinstance(value, str) or not os.path.isabs(value):
+            return value
+        if value == self.original or value.startswith(self.original + os.sep):
+            return self.directory + value[len(self.original) :]
+        return self.mapped(value)
 
     def old_files(self, files: Iterable[str]) -> list[str]:
         """Return which of the files lie in the old code, installed libraries left out."""

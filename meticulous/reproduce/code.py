@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meticulous.errors import CannotReproduceError, CommitNotFoundError, GitError
 from meticulous.git.checkout import Checkout, check_out, size_of
@@ -130,10 +130,21 @@ def _remotes(record: Record, source: Source | None) -> Iterator[Remote]:
     recorded = recorded if isinstance(recorded, str) and recorded else None
     own = [] if source is None else [Remote(url, source.settings) for url in source.urls.values()]
     matching = [remote for remote in own if same_place(remote.url, recorded)]
-    yield from matching
+    found = [*matching]
     if recorded is not None and not matching:
-        yield Remote(recorded, source.settings if source is not None else ())
-    yield from (remote for remote in own if remote not in matching)
+        found.append(Remote(recorded, source.settings if source is not None else ()))
+    found += [remote for remote in own if remote not in matching]
+    root = source.root if source is not None else None
+    for remote in found:
+        yield replace(remote, url=_whole(remote.url, root))
+
+
+def _whole(url: str, root: str | None) -> str:
+    """Return the address of a remote; a relative path is one from the root of its repository."""
+    is_path = "://" not in url and "::" not in url and ":" not in url.partition("/")[0]
+    if root is None or not is_path or os.path.isabs(url):
+        return url
+    return os.path.normpath(os.path.join(root, url))
 
 
 def _about_snapshot(commit: str) -> str:

@@ -48,6 +48,8 @@ def recorded_command(record: Record) -> RecordedCommand:
     command, original = (_words(record, key) for key in ("command", "original-command"))
     ordinal = record.metadata.get("ordinal")
     ordinal = ordinal if isinstance(ordinal, int) and not isinstance(ordinal, bool) else None
+    if record.is_foreign and not command and not original:
+        raise CannotReproduceError(_about_xmen(record))
     if not command and not original:
         raise CannotReproduceError("The record does not say by which command it was started.")
     if ordinal == 0 or (ordinal is None and _is_by_run(command, original)):
@@ -58,6 +60,22 @@ def recorded_command(record: Record) -> RecordedCommand:
         original = ["python", *command]
     _refuse_sessions(original)
     return RecordedCommand(tuple(original), False, True, ordinal or 1)
+
+
+def _about_xmen(record: Record) -> str:
+    facts = record.metadata.get("xmen")
+    version = facts.get("version") if isinstance(facts, dict) else None
+    version = version if isinstance(version, dict) else {}
+    names = (version.get("module"), version.get("class") or version.get("function"))
+    what = ":".join(as_text(name) for name in names if name) or as_text(version.get("path"))
+    sha = as_text(record.metadata.get("githead-sha"))
+    ran = f" It ran {what}" if what else ""
+    at = f" at commit {sha[:10]}" if ran and sha else ""
+    return (
+        f"It was imported from xmen, which recorded no command line.{ran}{at}{'.' if ran else ''} "
+        "Check that out, record it anew with `meticulous run` and the same parameters, and compare "
+        f"the two with `meticulous diff {record.id} ID`."
+    )
 
 
 def with_secrets(words: Sequence[str], values: Mapping[str, str]) -> list[str]:

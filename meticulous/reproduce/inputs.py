@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meticulous.errors import CannotReproduceError
-from meticulous.folder import layout
+from meticulous.folder import clock, layout
 from meticulous.folder.hashing import sha256_of
 from meticulous.reader.record import Record, as_texts
 from meticulous.reader.table.flattening import flatten
@@ -106,7 +106,9 @@ def check_inputs(
             change = _compare(entry, _find(entry, original_root, worktree))
         if change is not None:
             inputs.changes.append(change)
-    count = files.get("not-listed")
+    count, written_too = (files.get(f"not-listed{rest}") for rest in ("", "-outputs"))
+    if isinstance(count, int) and isinstance(written_too, int):
+        count -= written_too
     if isinstance(count, int) and count > 0:
         inputs.remarks.append(f"{count} files it read are not listed in the record.")
     return inputs
@@ -243,7 +245,10 @@ def _compare(entry: dict[str, Any], present: str | None) -> InputChange | None:
         return InputChange(path, CHANGED, f"{size:,} bytes then, {now:,} now")
     if not isinstance(digest, str):
         why = entry.get("unhashed") or "the record has no hash of it"
-        return InputChange(path, UNVERIFIED, f"its size is the same; {why}")
+        same = "its size and the time of its last change are the same"
+        if not _is_as_old(present, entry.get("modified")):
+            same = "its size is the same, and the time of its last change another one"
+        return InputChange(path, UNVERIFIED, f"{same}; {why}")
     try:
         found = sha256_of(present)
     except OSError as error:
@@ -302,6 +307,13 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
+
+
+def _is_as_old(path: str, modified: object) -> bool:
+    try:
+        return clock.local_time(os.stat(path).st_mtime) == modified
+    except OSError:
+        return False
 
 
 def _stamp(path: str) -> tuple[int, int]:

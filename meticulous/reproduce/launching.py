@@ -37,6 +37,9 @@ _OURS = (
     layout.REPOSITORY_VARIABLE,
     layout.TERMINALS_VARIABLE,
     layout.REPRODUCTION_VARIABLE,
+    layout.ARGS_VARIABLE,
+    layout.CODE_VARIABLE,
+    layout.CODE_CHOICE_VARIABLE,
 )
 """Variables of a recording that this process may itself be part of."""
 
@@ -69,6 +72,7 @@ def prepare(
     *,
     variables: Mapping[str, str | None],
     values: Mapping[str, str],
+    allow_outside: bool = False,
 ) -> Prepared:
     """Return the rerun of a record.
 
@@ -82,6 +86,7 @@ def prepare(
         work: Holds what is passing.
         variables: Environment variables to set besides; None for one that must not be set.
         values: What was left out of the recorded command as a secret, by the name of the option.
+        allow_outside: Whether it may write into the original checkout.
 
     Raises:
         CannotReproduceError: It cannot be started; says why.
@@ -101,6 +106,7 @@ def prepare(
     _check_script(words, directory)
     given = _variables(interpreter, variables, checkout, roots, environment)
     order = _order(record, command, words, folder, work, [[r, checkout.root] for r in roots])
+    order["may-write-outside"] = allow_outside
     given[layout.REPRODUCTION_VARIABLE] = json.dumps(order)
     if command.through_run:
         # With a slash in it, a program is looked for in the directory that it is started in.
@@ -110,7 +116,8 @@ def prepare(
                 f"The program {words[0]!r} is not installed here, or not on PATH."
             )
         words = [*_recorder(record, checkout, interpreter, given), *words]
-    launch = Launch(words, directory, given, work.path("stdout"), work.path("stderr"))
+    stdout, stderr = work.path("stdout"), work.path("stderr")
+    launch = Launch(words, directory, given, stdout, stderr, checkout.root)
     return Prepared(launch, tuple(remarks), roots, interpreter.python)
 
 
@@ -180,7 +187,13 @@ def _order(
         "description": record.description,
         "tags": record.tags,
         "seeds": _seeds(record),
+        "registered": _is_registered(record),
     }
+
+
+def _is_registered(record: Record) -> bool:
+    target = record.metadata.get("target")
+    return isinstance(target, dict) and target.get("kind") == "program"
 
 
 def _seeds(record: Record) -> list[int]:

@@ -53,7 +53,7 @@ def refusal_of_writing(paths: Sequence[str]) -> str:
 def read_from_original(
     record: Record, found: Record, roots: Sequence[str], worktree: str
 ) -> list[str]:
-    """Return the files that a rerun read, and that the original had written.
+    """Return the files that a rerun read or linked to, and that the original had written.
 
     Args:
         record: The original.
@@ -68,12 +68,48 @@ def read_from_original(
         for place, path in written_over(files)
         for folder in folders.get(place, [os.sep])
     }
+    of_original = os.path.realpath(record.directory)
+    now = {"experiment": str(found.directory), "repository": worktree}
+    listed = read_files(found.directory)
+    paths = {
+        kind: {
+            entry["path"]: os.path.join(now.get(entry["in"], os.sep), entry["path"])
+            for entry in entries(listed, kind)
+        }
+        for kind in ("inputs", "outputs")
+    }
     read = []
-    for entry in entries(read_files(found.directory), "inputs"):
-        folder = {"experiment": str(found.directory), "repository": worktree}.get(entry["in"], "/")
-        if os.path.realpath(os.path.join(folder, entry["path"])) in written:
-            read.append(entry["path"])
-    return read
+    for name, path in paths["inputs"].items():
+        real = os.path.realpath(path)
+        if real in written or below(real, of_original) is not None:
+            read.append(name)
+    written -= {os.path.realpath(path) for path in paths["outputs"].values() if _is_plain(path)}
+    inodes = set(filter(None, map(_inode, written)))
+    linked = [
+        name
+        for name, path in paths["outputs"].items()
+        if (not _is_plain(path) or _has_links(path)) and _inode(path) in inodes
+    ]
+    return list(dict.fromkeys([*read, *linked]))
+
+
+def _is_plain(path: str) -> bool:
+    return not os.path.islink(path)
+
+
+def _has_links(path: str) -> bool:
+    try:
+        return os.stat(path).st_nlink > 1
+    except OSError:
+        return False
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def make_reachable(

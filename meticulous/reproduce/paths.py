@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -46,22 +47,40 @@ class PathMap:
         return None
 
     def word(self, word: str) -> str:
-        """Return a word of a command line, with the path in it mapped: `PATH`, `--out=PATH`."""
+        """Return a word of a command line, with the path in it mapped: `PATH`, `--out=PATH`.
+
+        The old folder of the experiment is mapped wherever it stands in the word.
+        """
         before, equals, value = word.partition("=")
         if equals and (found := self.path(value)) is not None:
             self.mapped.append(value)
             return f"{before}={found}"
-        if word.startswith("-") or not word:
-            return word
-        found = self.path(word)
+        found = self.path(word) if word and not word.startswith("-") else None
         if found is None:
+            # Whatever else it says, the old folder in it is no other.
+            found = _replaced(word, self.folders, self.new_folder)
+        if found == word:
             return word
         self.mapped.append(word)
         return found
 
     def leftovers(self, words: Sequence[str]) -> list[str]:
         """Return the words in which a place of the old code still stands, inside other text."""
-        return [word for word in words if any(old in word for old in (*self.roots, *self.folders))]
+        return [word for word in words if self._names_old(word)]
+
+    def _names_old(self, word: str) -> bool:
+        # The new places may lie in the old checkout.
+        rest = _replaced(word, (self.new_folder, self.new_root), "")
+        return any(old in rest for old in (*self.roots, *self.folders))
+
+
+def _replaced(text: str, folders: Sequence[str], new: str) -> str:
+    """Return a text with another folder in the place of the folders that it names."""
+    for folder in sorted(folders, key=len, reverse=True):
+        if folder in text:
+            # 1 is not meant by 12.
+            text = re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])", lambda _: new, text)
+    return text
 
 
 def below(path: str, folder: str) -> str | None:

@@ -14,7 +14,7 @@ from meticulous.reader.wording import few_text
 from meticulous.reproduce.answers import NO
 from meticulous.reproduce.inputs import Inputs, entries, read_files
 from meticulous.reproduce.launching import Prepared
-from meticulous.reproduce.outside import written_outside
+from meticulous.reproduce.outside import ALLOW, written_outside
 from meticulous.reproduce.paths import below
 from meticulous.reproduce.running import ENDED, Outcome
 from meticulous.reproduce.verify.seal import check_seal
@@ -22,6 +22,13 @@ from meticulous.reproduce.workplace import Workplace
 
 _LAST_LINES = 12
 """Lines of what a program wrote last, in the reason of one that began no experiment."""
+
+
+_TERMINAL = (
+    *("/dev/tty", "Inappropriate ioctl for device", "not a tty", "not a terminal"),
+    *("termios.error", "_curses.error", "setupterm", "must be run on a terminal"),
+)
+"""What programs and libraries say that miss a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,11 @@ def _about_the_old_checkout(rerun: Rerun) -> Iterator[str]:
         ]
         if old:
             yield f"The program {verb} in the original checkout: {few_text(old)}."
+    if kept_from := as_texts(found.metadata.get("kept-from-writing")):
+        yield (
+            f"The program was kept from writing in the original checkout: {few_text(kept_from)}. "
+            f"Its path is written in the program; {ALLOW} lets it write there."
+        )
     if outside := written_outside(found, None):
         yield f"The program wrote outside of the repository: {few_text(outside)}."
     if touched := rerun.inputs.touched():
@@ -131,7 +143,12 @@ def _about_interpreter(
 def _about_stdin(record: Record, work: Workplace) -> Iterator[str]:
     kind = as_text(record.metadata.get("stdin"))
     said = last_lines(work.path(layout.STDERR))
-    if kind == "terminal" and "EOFError" in said:
+    if kind == "terminal" and any(word in said for word in _TERMINAL):
+        yield (
+            "The program needs a terminal, which it had then, and a reproduction has none: it must "
+            "also run without one."
+        )
+    elif kind == "terminal" and "EOFError" in said:
         yield (
             "The program had its standard input from a terminal then, and has none now, since it "
             "is not recorded. Let it read a file of the repository instead."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -289,7 +290,9 @@ def python_for(record: Record, options: Options) -> str | None:
     What `meticulous run` is told to run need not be the Python that meticulous is installed in.
     """
     if options.python is not None:
-        return shutil.which(options.python) or options.python
+        found = shutil.which(options.python) or options.python
+        # It is started in the worktree.
+        return os.path.abspath(found) if os.sep in found else found
     command = recorded_command(record)
     if not command.through_run or not is_interpreter(command.words[0]):
         return None

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 
 from meticulous.errors import CannotReproduceError
 from meticulous.folder import layout
+from meticulous.reproduce.paths import below
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import psutil
 
 _LOOK_SECONDS = 0.02
 _GRACE_SECONDS = 10.0
@@ -39,6 +44,7 @@ class Launch:
         environment: All environment variables.
         stdout: The file for what it writes on standard output.
         stderr: The same for standard error.
+        place: The private folder it runs in: whoever works there at its end was started by it.
     """
 
     words: Sequence[str]
@@ -46,6 +52,7 @@ class Launch:
     environment: Mapping[str, str]
     stdout: str
     stderr: str
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ def run(
     Raises:
         CannotReproduceError: It cannot be started.
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), time.time()
     with open(launch.stdout, "wb") as stdout, open(launch.stderr, "wb") as stderr:
         process = _start(launch, stdout.fileno(), stderr.fileno())
     how = ENDED
@@ -100,7 +107,7 @@ def run(
     finally:
         if process.poll() is None:
             _end(process, signal.SIGTERM)
-        left_behind = _end_descendants(process.pid, launch.environment)
+        left_behind = _end_descendants(process.pid, launch, began)
         follower.look()
     return Outcome(how, process.returncode, time.monotonic() - started, tuple(left_behind))
 
@@ -140,13 +147,19 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
         process.wait()
 
 
-def _end_descendants(session: int, environment: Mapping[str, str]) -> list[str]:
-    """End what the program has left running: in its session, or with its environment."""
-    mark = environment.get(layout.REPRODUCTION_VARIABLE)
+def _end_descendants(session: int, launch: Launch, began: float) -> list[str]:
+    """End what the program has left running: in its session, with its environment, or its folder.
+
+    Args:
+        session: The session of the program.
+        launch: How it was started.
+        began: When, in seconds since the epoch.
+    """
+    belongs = _Belonging(session, launch, began)
     ended: list[str] = []
     deadline = time.monotonic() + _RECORDER_SECONDS
     # What is being started meanwhile is found the next time.
-    while found := _descendants(session, mark):
+    while found := belongs.running():
         # The description of the surroundings asks other programs, in a session of its own.
         own = {_session(pid) for pid, name in found if _RECORDER in name} - {session}
         others = [
@@ -173,29 +186,57 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
 
 
-def _descendants(session: int, mark: str | None) -> list[tuple[int, str]]:
-    import psutil
+class _Belonging:
+    """Knows which processes a program has started, whatever became of their parents.
 
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+    Args:
+        session: The session of the program.
+        launch: How it was started.
+        began: When, in seconds since the epoch.
+    """
+
+    def __init__(self, session: int, launch: Launch, began: float) -> None:
+        self._session = session
+        self._mark = launch.environment.get(layout.REPRODUCTION_VARIABLE)
+        self._place = launch.place
+        # What is older has nothing to do with it. Clocks of processes are coarse.
+        self._began = began - 1.0
+
+    def running(self) -> list[tuple[int, str]]:
+        """Return number and command line of each that runs."""
+        import psutil
+
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if self._is_one(process):
+                    found.append((process.pid, " ".join(process.cmdline()) or process.name()))
+            except (psutil.Error, OSError):
                 continue
-            if os.getsid(process.pid) == session or (
-                mark is not None and _is_marked(process.pid, mark)
-            ):
-                found.append((process.pid, " ".join(process.cmdline()) or process.name()))
-        except (psutil.Error, OSError):
-            continue
-    return found
+        return found
+
+    def _is_one(self, process: psutil.Process) -> bool:
+        if os.getsid(process.pid) == self._session:
+            return True
+        if self._mark is not None and _is_marked(process.pid, self._mark):
+            return True
+        # One that a program started with other variables stays where it was started.
+        if self._place is None or process.create_time() < self._began:
+            return False
+        return below(process.cwd(), self._place) is not None
 
 
 def _is_marked(pid: int, mark: str) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     wanted = os.fsencode(f"{layout.REPRODUCTION_VARIABLE}={mark}")
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        return wanted in file.read().split(b"\0")
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return wanted in file.read().split(b"\0")
+    except OSError:
+        return False
 
 
 class _Follower:

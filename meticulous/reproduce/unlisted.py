@@ -15,11 +15,11 @@ from meticulous.reproduce.inputs import entries, read_files
 Stamps = Mapping[str, tuple[int, int, int]]
 """Size, time of change and inode of files, by their path relative to the worktree."""
 
-_BY_PRODUCTS = ("__pycache__",)
+_BY_PRODUCTS = ("__pycache__", ".git", ".coverage", ".DS_Store")
 
 
 def take_stamps(worktree: str) -> Stamps:
-    """Return what tells whether a file of the worktree is still the same; nothing hidden."""
+    """Return what tells whether a file of the worktree is still the same; no hidden folders."""
     return dict(_walk(worktree, ""))
 
 
@@ -48,7 +48,10 @@ def _walk(folder: str, inner: str) -> Iterator[tuple[str, tuple[int, int, int]]]
     except OSError:
         return
     for entry in found:
-        if entry.name.startswith(".") or entry.name in _BY_PRODUCTS or entry.is_symlink():
+        if entry.name in _BY_PRODUCTS or entry.is_symlink():
+            continue
+        # Hidden folders are those of caches and tools.
+        if entry.name.startswith(".") and entry.is_dir():
             continue
         path = os.path.join(inner, entry.name)
         if entry.is_dir():

@@ -130,16 +130,7 @@ def carry_out(
             _stop_if_told(watcher)
             if variant.arrange is not None:
                 variant.arrange(checkout.root)
-            written = written_outside(
-                record,
-                checkout.original_root or checkout.root,
-                lambda path: os.path.lexists(os.path.join(checkout.root, path)),
-            )
-            if written and not variant.allow_outside:
-                raise CannotReproduceError(refusal_of_writing(written))
-            said = list(remarks_before(record))
-            if written:
-                said.append(f"Whatever was there may be written over now: {few_text(written)}.")
+            said = [*_about_outside(record, variant, checkout), *remarks_before(record)]
             watcher.tell("looking at the inputs")
             inputs = check_inputs(record, checkout.original_root, checkout.root, watcher.is_stopped)
             _stop_if_told(watcher)
@@ -153,6 +144,7 @@ def carry_out(
                 work,
                 variables=variant.variables,
                 values=variant.values,
+                allow_outside=variant.allow_outside,
             )
             directory = prepared.launch.directory
             roots = spellings(checkout.original_root, *prepared.roots)
@@ -172,6 +164,20 @@ def carry_out(
             if variant.keep:
                 remarks.append(f"The private worktree is kept: {checkout.root}")
     return Carried(found, outcome, inputs, checkout, tuple(remarks), comparison, tuple(read_again))
+
+
+def _about_outside(record: Record, variant: Variant, checkout: Checkout) -> list[str]:
+    """Refuse to write over what the recorded run wrote outside, or say that it may happen."""
+    written = written_outside(
+        record,
+        checkout.original_root or checkout.root,
+        lambda path: os.path.lexists(os.path.join(checkout.root, path)),
+    )
+    if written and not variant.allow_outside:
+        raise CannotReproduceError(refusal_of_writing(written))
+    if not written:
+        return []
+    return [f"Whatever was there may be written over now: {few_text(written)}."]
 
 
 def _run(

@@ -94,8 +94,9 @@ def check_room(work: Workplace, size: int) -> None:
     if free < size + _SPARE_BYTES:
         raise NoRoomError(
             f"There is no room for a private worktree in {os.path.dirname(work.directory)}: it "
-            f"takes {size / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free. Free some space "
-            "there, or set XDG_CACHE_HOME to a folder on a larger disk."
+            f"takes {size / 1e6:,.0f} MB, {_SPARE_BYTES / 1e6:,.0f} MB are to stay free for what "
+            f"the program writes, and {free / 1e6:,.0f} MB are free. Free some space there, or "
+            "set XDG_CACHE_HOME to a folder on a larger disk."
         )
 
 

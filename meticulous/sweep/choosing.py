@@ -88,7 +88,7 @@ def sort_out(
     for record in records:
         if not can_be_carried_out(record):
             if are_named:
-                choice.passed_over.append((record, "it was not registered; nothing says how"))
+                choice.passed_over.append((record, _why_not(record)))
         elif UNLINKED in record.tags and not are_named:
             choice.unlinked.append(record)
         elif record.status == status.REGISTERED:
@@ -105,6 +105,12 @@ def sort_out(
             reason = f"it is {record.status}; `meticulous reset {record.id}` makes it new"
             choice.passed_over.append((record, reason))
     return choice
+
+
+def _why_not(record: Record) -> str:
+    if record.is_foreign:
+        return "it was imported from xmen, which does not say how to run it here"
+    return "it was not registered; nothing says how"
 
 
 def _ids_of(word: str, by_name: Mapping[str, list[Record]], place: str) -> list[str]:

@@ -110,6 +110,8 @@ def execute(
         MeticulousError: Any other error of `open_registered`. Nothing has run then.
     """
     order = find_order()
+    # It was meant for this experiment, and not for those that its program may carry out.
+    os.environ.pop(layout.CODE_CHOICE_VARIABLE, None)
     registered = Registered(_original(folder, order))
     if order is None:
         _check_status(registered)

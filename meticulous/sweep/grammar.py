@@ -25,6 +25,9 @@ _RESERVED = "!&*?@`%>"
 _NULLS = ("None", "none", "NONE")
 """What Python calls null and YAML a text; quoted it is a text here too."""
 
+_DEEPEST = 64
+"""How often values may be nested: far below what would exhaust the interpreter's stack."""
+
 
 def parse_sweep(text: str) -> Sweep:
     """Read which experiments are meant.
@@ -55,6 +58,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0
 
     def read(self) -> Mapping:
         self._skip()
@@ -127,10 +131,13 @@ class _Reader:
     def _value(self, ends: str, ends_at_line: bool) -> Node:
         (self._skip_blanks if ends_at_line else self._skip)()
         first = self._ahead()
-        if first == "{":
-            return self._mapping()
-        if first == "[":
-            return self._sequence()
+        if first and first in "{[":
+            if self.depth == _DEEPEST:
+                raise self._error(f"values are nested more than {_DEEPEST} times")
+            self.depth += 1
+            node = self._mapping() if first == "{" else self._sequence()
+            self.depth -= 1
+            return node
         if first in ("'", '"') and first:
             return Scalar(self._quoted())
         return Scalar(self._plain(ends, ends_at_line))

@@ -7,11 +7,13 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meticulous.errors import SettingError, TargetError
 from meticulous.folder.encoding import encode_document
 from meticulous.folder.writing import write_atomically
+from meticulous.git.worktree import find_root
 from meticulous.sweep.settings import configuration_folder
 
 _NAME = re.compile(r"[^\W\d][\w-]*(\.(?!py$)[\w-]+)*")
@@ -83,6 +85,29 @@ def known_targets() -> list[KnownTarget]:
         return []
     found = (_read(name.removesuffix(_ENDING)) for name in files if not name.startswith("."))
     return [known for known in found if known is not None]
+
+
+def is_known(text: str) -> bool:
+    """Say whether a target has this name."""
+    return _NAME.fullmatch(text) is not None and _read(text) is not None
+
+
+def project_of(described: Mapping[str, str]) -> str:
+    """Return the folder whose repository has the code of a target, for one that lies elsewhere.
+
+    Args:
+        described: What `declare.targets.describe` says of it.
+
+    Returns:
+        The folder; "" where the working directory is in the same repository, or there is none.
+    """
+    file = described.get("file")
+    folder = os.path.dirname(os.path.realpath(file)) if file else described.get("import-path")
+    if not folder:
+        return ""
+    root = find_root(folder)
+    here = find_root(os.path.realpath(os.getcwd()))
+    return "" if root is None or root == here else folder
 
 
 def resolve(text: str) -> str:

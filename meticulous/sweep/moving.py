@@ -7,6 +7,7 @@ import shutil
 
 from meticulous.errors import ExperimentRunningError, ExperimentsDirectoryError
 from meticulous.folder import layout, status
+from meticulous.folder.allocation import is_number
 from meticulous.reader.collection import find_records
 
 
@@ -66,10 +67,14 @@ def move_directory(source: str, target: str) -> str:
 
 def _places(source: str, target: str) -> tuple[str, str]:
     source, target = os.path.abspath(source), os.path.abspath(os.path.expanduser(target))
-    if os.path.isdir(target):
-        target = os.path.join(target, os.path.basename(source))
     problem = None
-    if os.path.lexists(target):
+    if os.path.isdir(target):
+        # Among numbered folders, nobody would look for others.
+        if _holds_experiments(target):
+            problem = "it holds experiments already"
+        else:
+            target = os.path.join(target, os.path.basename(source))
+    if problem is None and os.path.lexists(target):
         problem = "something of that name is there"
     elif os.path.realpath(target).startswith(os.path.realpath(source) + os.sep):
         problem = "it would lie within itself"
@@ -78,6 +83,13 @@ def _places(source: str, target: str) -> tuple[str, str]:
             f"{source} cannot go to {target}: {problem}. Choose another path."
         )
     return source, target
+
+
+def _holds_experiments(directory: str) -> bool:
+    try:
+        return any(map(is_number, os.listdir(directory)))
+    except OSError:
+        return False
 
 
 def _failed(what: str, source: str, target: str, error: Exception) -> ExperimentsDirectoryError:

@@ -46,7 +46,7 @@ class Points:
 
     Args:
         declaration: The parameters.
-        texts: The sweeps; see `read_sweeps`. Without any, the set is the defaults alone.
+        sweeps: What is to be varied; see `read_sweeps`. Without any, the defaults alone.
         repeats: How many experiments are made of each point.
         name: What to call all of them instead of after their values.
 
@@ -57,14 +57,14 @@ class Points:
     def __init__(
         self,
         declaration: Declaration,
-        texts: Sequence[str] = (),
+        sweeps: Sequence[str | Sweep] = (),
         repeats: int = 1,
         name: str | None = None,
     ) -> None:
         if repeats < 1:
             raise InvalidOptionError(f"repeats={repeats} is not possible; choose 1 or more.")
         self._declaration = declaration
-        self._sweeps = read_sweeps(texts)
+        self._sweeps = read_sweeps(sweeps)
         self._repeats = repeats
         self._name = None if name is None else given_name(name)
         if self._name == "":
@@ -88,29 +88,38 @@ class Points:
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         declaration = self._declaration
         try:
-            return declaration.check(declaration.completed(values))
+            return declaration.check(declaration.completed(values), spell=_in_sweep)
         except ParameterError as error:
             where = readable_name(values)
             at = f" (in {where})" if where and str(error).count("\n") == 0 else ""
             raise type(error)(f"{error}{at}") from None
 
 
-def read_sweeps(texts: Sequence[str]) -> list[Sweep]:
+def _in_sweep(name: str) -> str:
+    return f"{{{name}: ...}} in the sweep"
+
+
+def read_sweeps(given: Sequence[str | Sweep]) -> list[Sweep]:
     """Return the sweeps that the words of a command line mean.
 
     Words in the short form, such as `lr=0.1,0.2`, are one sweep together; each other word is one of
     its own, a text or the path of a YAML file; the set is all of them, one after the other.
+
+    Args:
+        given: The words; or sweeps, which stay what they are.
 
     Raises:
         InvalidSweepError: A text cannot be read; points to the place.
     """
     sweeps: list[Sweep] = []
     short: list[str] = []
-    for text in texts:
-        if is_short_form(text):
-            short.append(text)
+    for one in given:
+        if isinstance(one, Sweep):
+            sweeps.append(one)
+        elif is_short_form(one):
+            short.append(one)
         else:
-            sweeps.append(parse_sweep(_content(text)))
+            sweeps.append(parse_sweep(_content(one)))
     if short:
         sweeps.append(parse_sweep(" ".join(short)))
     return sweeps or [parse_sweep("")]

@@ -24,6 +24,8 @@ def program_declaration(
 ) -> Declaration:
     """Return the parameters of a program: the names of its defaults, each with the type it has.
 
+    Each may also be None: it is left out of the command line then.
+
     Args:
         name: What the program is called.
         defaults: Name -> default.
@@ -34,12 +36,21 @@ def program_declaration(
 
     if defaults:
         found = [
-            Parameter(key, value, owner=name, order=n)
+            Parameter(key, value, _annotation(value), owner=name, order=n)
             for n, (key, value) in enumerate(defaults.items())
         ]
     else:
         found = [Parameter(key, owner=name, order=n) for n, key in enumerate(dict.fromkeys(given))]
     return Declaration(name, "", found, dict(defaults))
+
+
+def _annotation(default: Any) -> Any:
+    from meticulous.declare.marks import MISSING
+
+    if default is None:
+        return MISSING
+    # As without a type: a default that is an integer says nothing against fractions.
+    return int | float | None if type(default) is int else type(default) | None
 
 
 def program_target(words: Sequence[str], names: Sequence[str]) -> dict[str, Any]:

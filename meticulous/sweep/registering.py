@@ -18,13 +18,15 @@ from meticulous.recorder import opening, spelling
 from meticulous.recorder.run_script import RunScript
 from meticulous.recorder.secrets.gate import Gate
 from meticulous.sweep.names import unique_name
-from meticulous.sweep.points import Point, Points, read_sweeps
+from meticulous.sweep.points import Point, Points
 from meticulous.sweep.staging import Staging
+from meticulous.sweep.subjects import Subject
 
 if TYPE_CHECKING:
     from meticulous.declare.declaration import Declaration
     from meticulous.git.state import CodeState
     from meticulous.recorder.place import Place
+    from meticulous.sweep.tree import Sweep
 
 MANY = 1000
 """Sets of more experiments than this have to be confirmed."""
@@ -49,96 +51,25 @@ class Registered:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is to be carried out, before any values are known.
-
-    Attributes:
-        declaration: Its parameters.
-        target: What the metadata say of it.
-        main_script: Its file, None where there is none.
-    """
-
-    declaration: Declaration
-    target: Mapping[str, Any]
-    main_script: str | None
-
-
-def is_python_target(text: str) -> bool:
-    """Say whether a text names a Python class or function, and not a program."""
-    from meticulous.declare.targets import parse_target
-    from meticulous.errors import TargetError
-
-    try:
-        parse_target(text)
-    except TargetError:
-        # What is neither a program is more likely a mistyped target.
-        import shutil
-
-        return shutil.which(text) is None and not os.path.exists(text) and ":" in text
-    return True
-
-
-def python_subject(target: Any) -> Subject:
-    """Return a class or function, or what a text such as `train.py:Train` names, as a subject.
-
-    Raises:
-        TargetError: It cannot be found or loaded; has the traceback of its module.
-        DeclarationError: It does not declare its parameters in a way that can be understood.
-    """
-    from meticulous.declare.declaration import declaration_of
-    from meticulous.declare.targets import load_target
-
-    text = target if isinstance(target, str) else ""
-    declaration = declaration_of(load_target(target) if text else target)
-    description = declaration.target
-    named = {"text": text} if text else {}
-    main_script = description.get("file") or _file_of(declaration.thing)
-    return Subject(declaration, {"kind": "python", **named, **description}, main_script)
-
-
-def program_subject(
-    words: Sequence[str], defaults: Mapping[str, Any], texts: Sequence[str]
-) -> Subject:
-    """Return a program of any language as a subject.
-
-    Args:
-        words: The program and the words it is always given; see `program.program_target`.
-        defaults: Its parameters and their defaults.
-        texts: The sweeps, whose names are the parameters where there are no defaults.
-
-    Raises:
-        ProgramNotFoundError: The program cannot be started.
-        ParameterError: A placeholder names no parameter.
-    """
-    from meticulous.recorder.program.command import Command
-    from meticulous.recorder.program.startable import check_startable
-    from meticulous.sweep.program import program_declaration, program_target
-
-    command = Command(words)
-    check_startable(command)
-    given = [name for sweep in read_sweeps(texts) for name in sweep.names]
-    name = os.path.splitext(os.path.basename(words[0]))[0]
-    declaration = program_declaration(name, defaults, given)
-    target = program_target(words, list(declaration.parameters))
-    return Subject(declaration, target, command.main_file)
-
-
 class Set:
     """Experiments that are to be registered together.
 
     Args:
         subject: What they carry out.
-        texts: The sweeps; see `points.read_sweeps`.
+        sweeps: What is to be varied; see `points.read_sweeps`.
         repeats: How many are made of each point.
         name: What to call them instead of after their values.
     """
 
     def __init__(
-        self, subject: Subject, texts: Sequence[str] = (), repeats: int = 1, name: str | None = None
+        self,
+        subject: Subject,
+        sweeps: Sequence[str | Sweep] = (),
+        repeats: int = 1,
+        name: str | None = None,
     ) -> None:
         self.subject = subject
-        self.points = Points(subject.declaration, texts, repeats, name)
+        self.points = Points(subject.declaration, sweeps, repeats, name)
         self._kept: list[tuple[Point, dict[str, Any]]] | None = None
 
     @property
@@ -173,8 +104,14 @@ class Set:
             taken.add(name)
             yield name, point
 
-    def confirm(self, is_confirmed: bool) -> None:
+    def confirm(
+        self, is_confirmed: bool, ways: str = "--yes, or look at them first with --dry-run"
+    ) -> None:
         """Refuse more than `MANY` experiments that nobody has confirmed.
+
+        Args:
+            is_confirmed: Whether somebody has.
+            ways: How it is done, for the message.
 
         Raises:
             ConfirmationNeededError: It is so.
@@ -182,7 +119,7 @@ class Set:
         if self.count > MANY and not is_confirmed:
             raise ConfirmationNeededError(
                 f"These are {self.count:,} experiments; nothing was registered. Confirm it with "
-                "--yes, or look at them first with --dry-run."
+                f"{ways}."
             )
 
     def register(
@@ -374,8 +311,3 @@ def _refuse_secrets(
                 "experiment could not be run with it. Let the program read it from an environment "
                 "variable or a file."
             )
-
-
-def _file_of(thing: Any) -> str | None:
-    file = getattr(sys.modules.get(getattr(thing, "__module__", "")), "__file__", None)
-    return file if isinstance(file, str) else None

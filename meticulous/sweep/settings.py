@@ -92,6 +92,19 @@ class Setting:
     path: str | None
 
 
+def header_lines() -> str:
+    """Return the lines for the head of each run.sh that the setting `header` names, "" for none.
+
+    Raises:
+        SettingError: A file of settings cannot be read.
+        HeaderError: The file cannot be read.
+    """
+    from meticulous.recorder.run_script import read_header
+
+    path = setting("header")
+    return read_header(os.path.expanduser(str(path))) if path else ""
+
+
 def setting(name: str, directory: str = "") -> Any:
     """Return the value of a setting, as it counts in a folder.
 

@@ -7,7 +7,10 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,22 @@ class Mapping:
 Node = Scalar | Choice | Sequence | Mapping
 
 
+class AnyOf:
+    """Alternatives, as a program writes them.
+
+    Attributes:
+        values: What is to be chosen from.
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        self.values = values
+
+    def __repr__(self) -> str:
+        return f"any_of({', '.join(map(repr, self.values))})"
+
+
 class Sweep:
     """The points of a sweep, in the order in which they are run, none of them kept.
 
@@ -111,6 +130,30 @@ class Sweep:
     def names(self) -> tuple[str, ...]:
         """The names that are swept over, or set to one value, in their order."""
         return tuple(self.root.entries)
+
+
+def sweep_of(values: typing.Mapping[str, Any]) -> Sweep:
+    """Return the sweep over names and values, in which `AnyOf` may stand at any depth."""
+    return Sweep(Mapping({str(name): _node_of(value) for name, value in values.items()}))
+
+
+def _node_of(value: Any) -> Node:
+    if isinstance(value, AnyOf):
+        return Choice(tuple(map(_node_of, value.values)))
+    if isinstance(value, dict) and _has_alternatives(value):
+        return Mapping({name: _node_of(inner) for name, inner in value.items()})
+    if isinstance(value, list | tuple) and _has_alternatives(value):
+        return Sequence(tuple(map(_node_of, value)))
+    # As it is: a path, a date, a tuple need no text between.
+    return Scalar(value)
+
+
+def _has_alternatives(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_alternatives, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_alternatives, value))
+    return isinstance(value, AnyOf)
 
 
 def _combination(nodes: tuple[Node, ...], index: int) -> list[Any]:

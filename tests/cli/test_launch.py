@@ -100,7 +100,13 @@ class TestHere:
         meticulous("register", "train.py", "lr=1")
         meticulous("launch")
         assert "No registered experiment" in meticulous("launch", code=1).stderr
-        assert "it is SUCCESS; `meticulous reset 1`" in meticulous("launch", "1", code=1).stderr
+        assert "No registered experiment" in meticulous("launch", "--dry-run", code=1).stderr
+        meticulous("register", "train.py", "lr=2,3")
+        meticulous("launch", "3")
+        meticulous("launch", "2")
+        told = meticulous("launch", "1-3", code=1).stderr.splitlines()
+        assert told[1] == "1 was passed over: it is SUCCESS; `meticulous reset 1` makes it new."
+        assert [line.split()[0] for line in told[1:]] == ["1", "2", "3"]
 
     def test_a_program_of_any_language_is_recorded_with_its_point(self, project, meticulous):
         meticulous("register", "./simulate.sh", "--defaults", "defaults.yml", "{mesh: 32}")
@@ -279,6 +285,7 @@ class TestTheCode:
         project.write("train.py", "")
         done = meticulous("launch", "--code", "current", code=1)
         assert "uncommitted changes" in done.stderr
+        assert "0 experiments run, 0 with success; 1 could not be started." in done.stderr
         assert status_of(folder_of(project)) == "REGISTERED"
 
     def test_a_snapshot_runs_as_it_was(self, project, meticulous):
@@ -404,8 +411,13 @@ class TestUpkeep:
 
     def test_a_copy_never_replaces_anything(self, project, meticulous, tmp_path):
         meticulous("register", "train.py", "lr=1")
-        meticulous("copy", "experiments", str(tmp_path / "copy"))
-        meticulous("copy", "experiments", str(tmp_path / "copy"))
-        assert (tmp_path / "copy" / "experiments" / "1" / "STATUS").exists()
-        done = meticulous("copy", "experiments", str(tmp_path / "copy"), code=2)
+        (tmp_path / "copies").mkdir()
+        meticulous("copy", "experiments", str(tmp_path / "copies"))
+        assert (tmp_path / "copies" / "experiments" / "1" / "STATUS").exists()
+        done = meticulous("copy", "experiments", str(tmp_path / "copies"), code=2)
         assert "something of that name is there" in done.stderr
+        for verb in ("copy", "move"):
+            # Nobody would look for experiments among numbered folders.
+            done = meticulous(verb, "experiments", str(tmp_path / "copies/experiments"), code=2)
+            assert "it holds experiments already" in done.stderr
+        assert numbers(project) == [1]

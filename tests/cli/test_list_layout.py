@@ -98,6 +98,23 @@ class TestChosenColumns:
 
 
 class TestFoldedRows:
+    def test_where_there_is_hardly_room_no_fact_is_broken(self, on_terminal, tmp_path: Path):
+        write_record(tmp_path / "experiments", "a b", metadata={"duration": 0.015})
+        for width in (44, 42, 40, 38, 34):
+            screen = plain(on_terminal("list", columns=width))
+            assert "15 ms" in screen
+            assert "a b" in screen
+            assert re.search(r"2026-11-22 14:03, (just now|\d+ \w+ ago)", screen)
+            assert max(map(len, screen.splitlines())) <= width
+
+    def test_the_end_of_a_long_name_is_kept(self, on_terminal, tmp_path: Path):
+        write_record(tmp_path / "experiments", "1", summary={"encoder." * 60 + "loss": 0.5})
+        for width in (200, 80, 30):
+            screen = plain(on_terminal("list", columns=width))
+            assert "..." in screen
+            assert "loss=0.5" in screen
+            assert len(screen) < 900
+
     def test_only_what_differs_from_the_defaults_is_repeated(self, on_terminal, experiments: Path):
         screen = plain(on_terminal("list", columns=80))
         assert "option_b=1" in screen

@@ -72,3 +72,11 @@ def test_on_a_narrow_terminal_the_reason_is_folded_first(on_terminal, experiment
         screen = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal("list", "--id", "1-3", columns=width))
         assert "ZeroDivisionError" in screen
         assert max(map(len, screen.splitlines())) <= width
+
+
+def test_what_is_no_status_is_said_once(command, tmp_path: Path):
+    write_record(tmp_path / "experiments", "1", STATUS="NONSENSE\nmore of it\n")
+    done = command("list")
+    assert done.stdout.count("NONSENSE") == 1
+    assert "more of it" not in done.stdout
+    assert "more of it" in command("show", "1").stdout

@@ -105,6 +105,9 @@ class TestASet:
         made = register(*words)
         assert [line.split()[1] for line in made.stdout.splitlines()] == names
         assert "lr=2.0 epochs=2 optimiser=sgd" in shown.stdout
+        shown = register("train.py", "{lr: 1}", "--dry-run")
+        assert shown.stderr == "This is 1 experiment; nothing was registered.\n"
+        assert register("train.py", "{lr: 1 | x}", "--dry-run", code=2).stdout == ""
 
     def test_list_shows_the_names_of_what_is_registered(self, project, register, command):
         register("train.py", "lr=1,2")
@@ -136,7 +139,7 @@ class TestNothingIsMade:
             (["trian.py"], "the nearest: train.py"),
             (["no.module:X"], "There is no module no"),
             (["./nothing.sh"], "there is no such program"),
-            (["needy.py"], "data of Needy has no value and no default"),
+            (["needy.py"], "no value and no default; give one, such as {data: ...} in the sweep."),
             (["train.py", "--header", "none.txt"], "The header file none.txt cannot be read"),
             (["train.py", "--name", ""], "name of the experiments is empty"),
             (["simulate.sh", "--defaults", "none.yml"], "none.yml cannot be read"),
@@ -222,6 +225,14 @@ class TestPrograms:
         assert read(folder, "default_args.json") == {"mesh": 16, "solver": "cg"}
         target = {"kind": "program", "words": ["./simulate.sh"], "form": "options"}
         assert read(folder, "metadata.json")["target"] == target
+
+    def test_any_parameter_may_be_left_out(self, project, register, command):
+        text = "{mesh: 3 | null, solver: null | mg}"
+        register("./simulate.sh", "--defaults", "defaults.yml", text)
+        assert read(folder_of(project, 3), "args.json") == {"mesh": None, "solver": None}
+        assert command("launch", "3-4", cwd=project.directory).returncode == 0
+        said = [(folder_of(project, n) / "stdout").read_text().splitlines()[0] for n in (3, 4)]
+        assert said == ["simulating ", "simulating --solver mg"]
 
     def test_without_defaults_the_names_of_the_sweep_are_the_parameters(self, project, register):
         register("./simulate.sh", "mesh=1,2")

@@ -476,6 +476,41 @@ def test_what_the_original_wrote_is_no_evidence(project, reproduce, tmp_path: Pa
     assert reproduce(project, "1")["verdict"] == "IDENTICAL"
 
 
+LINKED = """\
+import json, os, random, sys
+from meticulous import Experiment
+experiment = Experiment({})
+memo, way = sys.argv[1:]
+own = os.path.join(experiment.directory, "result.json")
+if not os.path.exists(memo):
+    with open(memo, "w") as file:
+        json.dump(random.random(), file)
+{"link": os.link, "symlink": os.symlink}[way](memo, own)
+"""
+
+OLD_RECORD = """\
+import glob, json, os, random
+from meticulous import Experiment
+experiment = Experiment({})
+old = glob.glob(os.path.join(os.path.dirname(experiment.directory), "*", "summary.json"))
+loss = json.load(open(old[0]))["loss"] if old else random.random()
+experiment.summary(loss=loss)
+"""
+
+
+@pytest.mark.parametrize("way", ["link", "symlink", "old record"])
+def test_a_result_that_is_only_linked_or_taken_from_the_old_record_is_no_evidence(
+    project, reproduce, tmp_path: Path, way: str
+):
+    project.commit({"linked.py": LINKED, "old.py": OLD_RECORD})
+    memo = tmp_path / "memo.json"
+    record(project, *(["old.py"] if way == "old record" else ["linked.py", str(memo), way]))
+    found = reproduce(project, "1", code=1)
+    assert found["verdict"] == "CANNOT"
+    name = folder(project, 1) / "summary.json" if way == "old record" else "result.json"
+    assert found["reason"].startswith(f"It read what the original wrote: {name}")
+
+
 @pytest.mark.parametrize("way", ["committed link", "relative path", "file beside"])
 def test_inputs_that_are_reached_through_the_outside_are_found(
     project, reproduce, tmp_path: Path, way: str
@@ -888,7 +923,10 @@ def test_a_resumed_run_and_a_distributed_one_are_remarked(project, reproduce):
     facts = json.loads(path.read_text())
     facts["variables"]["WORLD_SIZE"] = "4"
     path.write_text(json.dumps(facts))
-    remarks = " ".join(reproduce(project, "base", code=1)["remarks"])
+    found = reproduce(project, "base")
+    # Each start has logged all steps, of which the last ones count.
+    assert found["verdict"] == "IDENTICAL"
+    remarks = " ".join(found["remarks"])
     assert "resumed (2 starts)" in remarks
     assert "one of 4 processes" in remarks
 
@@ -934,7 +972,8 @@ def test_another_interpreter_may_be_named(project, reproduce, tmp_path: Path):
     link.parent.mkdir()
     link.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     link.chmod(0o755)
-    found = reproduce(project, "1", "--python", str(link))
+    # From where the command is given, not from the worktree.
+    found = reproduce(project, "1", "--python", os.path.relpath(link, project.directory))
     assert found["environment"]["python"] == str(link)
     found = reproduce(project, "1", "--python", "/no/such/python", code=1)
     assert found["verdict"] == "CANNOT"

@@ -186,6 +186,21 @@ def test_a_terminal_of_any_width_shows_it(on_terminal, experiments: Path, column
         assert max(map(len, screen.splitlines())) <= columns
 
 
+@pytest.mark.parametrize("columns", [120, 40, 10])
+def test_a_long_name_stands_above_its_value(on_terminal, command, tmp_path: Path, columns: int):
+    name = "encoder." * 60 + "loss"
+    write_record(tmp_path, "1", summary={name: 0.5, "acc": 1})
+    screen = re.sub(
+        r"\x1b\[[0-9;]*m", "", on_terminal("show", "1", "--directory", ".", columns=columns)
+    )
+    lines = screen.splitlines()
+    if columns >= 40:
+        assert max(map(len, lines)) <= columns
+        assert next(number for number, line in enumerate(lines) if line.strip() == "0.5")
+    assert name in re.sub(r"\s", "", screen)
+    assert f"  {name}  0.5\n" in command("show", "1", "--directory", ".").stdout
+
+
 def test_several_experiments_are_shown_one_after_the_other(command, experiments: Path):
     text = command("show", "2", "1").stdout
     assert text.index("experiment 2  ERROR") < text.index("\n\nexperiment 1  SUCCESS")

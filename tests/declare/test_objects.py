@@ -189,3 +189,29 @@ class TestOmegaConf:
             declaration.check({})
         with pytest.raises(UnknownParameterError, match="nearest: width"):
             declaration.check({"widht": 1})
+
+    def test_one_is_a_value_of_a_parameter_and_its_entries_have_types(self):
+        omegaconf = pytest.importorskip("omegaconf")
+        default = omegaconf.OmegaConf.create({"lr": 0.1, "model": {"width": 8, "depth": 2}})
+
+        def run(experiment, settings=default, layers=omegaconf.OmegaConf.create([1, 2])):  # noqa: B008
+            pass
+
+        declaration = declaration_of(run)
+        assert [name for name, _ in declaration.flattened()] == [
+            *("settings.lr", "settings.model", "layers")
+        ]
+        checked = declaration.check({"settings": {"model": {"depth": 3}}, "layers": [4]})
+        assert type(checked["settings"]) is type(default)
+        assert checked["settings"] == {"lr": 0.1, "model": {"width": 8, "depth": 3}}
+        assert checked["layers"] == [4]
+        assert declaration.check({"settings.lr": 1})["settings"].lr == 1.0
+        assert default.lr == 0.1
+        with pytest.raises(ParameterError, match=r"settings\.lr must be float; 'x' is a str"):
+            declaration.check({"settings": {"lr": "x"}})
+        with pytest.raises(ParameterError, match="settings must be DictConfig; it has no entry"):
+            declaration.check({"settings": {"lrr": 1}})
+        with pytest.raises(UnknownParameterError, match=r"nearest: settings\.lr"):
+            declaration.check({"settings.lrr": 1})
+        parameter = declaration.parameters["settings"]
+        assert parameter.parse(parameter.render(default)) == default

@@ -158,6 +158,63 @@ def test_a_value_is_read_back_from_its_text(name, data):
     assert same(parse(render(value, annotation), annotation), value)
 
 
+LEAVES: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (int, st.integers()),
+    (float, numbers),
+    (bool, st.booleans()),
+    (str, texts),
+    (Path, paths),
+    (Colour, st.sampled_from(Colour)),
+    (Literal["sgd", "null", "1,2", 3], st.sampled_from(["sgd", "null", "1,2", 3])),
+    (datetime.date, st.dates()),
+    (datetime.datetime, st.datetimes()),
+    (datetime.time, st.times()),
+    (datetime.timedelta, st.timedeltas()),
+    (Model, models),
+]
+
+
+def of_one(inner):
+    kind, values = inner
+    return st.sampled_from(
+        [
+            (list[kind], st.lists(values, max_size=3)),
+            (tuple[kind, ...], st.lists(values, max_size=3).map(tuple)),
+            (dict[str, kind], st.dictionaries(texts, values, max_size=3)),
+            (kind | None, st.none() | values),
+        ]
+    )
+
+
+def of_two(pair):
+    (one, values), (other, others) = pair
+    return st.sampled_from(
+        [
+            (tuple[one, other], st.tuples(values, others)),
+            (one | other, values | others),
+            (dict[str, one | other], st.dictionaries(texts, values | others, max_size=2)),
+        ]
+    )
+
+
+composed = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: inner.flatmap(of_one) | st.tuples(inner, inner).flatmap(of_two),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(composed, st.data())
+def test_so_is_one_of_any_composed_type(kind, data):
+    annotation, values = kind
+    value = data.draw(values)
+    # Of a union of texts and paths, no text says which of them it is.
+    is_clear = "Path" not in str(annotation) or "|" not in str(annotation)
+    if is_clear and same(cast(value, annotation), value):
+        assert same(parse(render(value, annotation), annotation), value)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=40, deadline=None)  # of each of many types
 @given(data=st.data())
@@ -177,6 +234,17 @@ def test_a_value_is_read_back_from_a_record(name, data):
     value = data.draw(values)
     recorded = decode_document(encode_document({"value": value}))["value"]
     assert same(cast(recorded, annotation), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        ({"": -1e16}, dict[str, float | str]),
+        ([datetime.timedelta(days=1)], list[datetime.timedelta | str]),
+    ],
+)
+def test_what_is_no_text_does_not_become_one_among_others(value, annotation):
+    assert same(parse(render(value, annotation), annotation), value)
 
 
 @settings(deadline=None)
@@ -339,6 +407,11 @@ def test_a_text_that_means_nothing_is_refused(text, annotation, message):
     with pytest.raises(ParameterError) as caught:
         parse(text, annotation, name="lr")
     assert message in str(caught.value)
+
+
+def test_a_text_that_is_nested_too_deeply_is_refused():
+    with pytest.raises(ParameterError, match="lr is nested too deeply"):
+        parse("[" * 3000 + "]" * 3000, object, name="lr")
 
 
 class TestNumbersOfLibraries:

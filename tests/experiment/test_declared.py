@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import json
 from pathlib import Path
 from typing import Literal
@@ -106,6 +108,21 @@ class TestMaking:
             Train(**{name: value}, **options)
         assert str(value) in str(caught.value)
 
+    @pytest.mark.parametrize(
+        "mistake",
+        [
+            lambda train: type(train)(lrr=0.1),
+            lambda train: setattr(train, "lr", "fast"),
+            lambda train: train.update(lr="fast"),
+        ],
+    )
+    def test_the_traceback_of_a_mistake_stays_in_the_users_code(self, options, mistake):
+        train = Train(**options)
+        with pytest.raises(ParameterError) as caught:
+            mistake(train)
+        frames = [str(entry.path) for entry in caught.traceback]
+        assert sum(Path(frame).parts[-2] in ("declare", "kinds") for frame in frames) == 0
+
     def test_an_integer_becomes_the_float_that_is_declared(self, options):
         assert repr(Train(lr=1, **options).lr) == "1.0"
 
@@ -116,6 +133,17 @@ class TestMaking:
         other = Train(**options)
         other.sizes.append(9)
         assert (given, Train.sizes, train.sizes) == ([1, 2], [64, 32], [1, 2, 3])
+
+    @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+    def test_a_copy_of_an_experiment_has_values_of_its_own(self, options, copied):
+        train = Train(**options)
+        other = copied(train)
+        other.lr = 0.7
+        assert (train.lr, train.args["lr"], other.lr, other.args["lr"]) == (0.1, 0.1, 0.7, 0.7)
+        train.epochs = 9
+        assert other.epochs == 3
+        other()
+        assert (train.status, other.status) == ("DEFAULT", "SUCCESS")
 
     def test_setting_checks_and_arguments_follow(self, options):
         train = Train(**options)
@@ -172,6 +200,14 @@ class TestMaking:
         assert Train.__doc__ is not None
         assert Train.__doc__.startswith("Train a classifier.\n\nParameters:")
         assert "lr: float=0.1 ~ learning rate" in Train.__doc__
+
+    def test_help_shows_the_parameters_and_not_the_settings_of_recording(self):
+        assert str(inspect.signature(Train)) == (
+            "(*, lr: float = 0.1, epochs: int = 3, optimiser: Literal['sgd', 'adam'] = 'sgd', "
+            "sizes: list[int] = [64, 32], **settings)"
+        )
+        assert str(inspect.signature(FromInit)) == "(*args, **kwargs)"
+        assert "experiments_directory" in inspect.signature(Experiment).parameters
 
     def test_without_arguments_the_base_itself_cannot_be_made(self):
         with pytest.raises(TypeError, match="missing the arguments"):
@@ -283,6 +319,12 @@ class TestRunning:
             "  optimiser: sgd",
             "  sizes: [64, 32]",
         ]
+
+    def test_print_shows_a_path_as_one_writes_it(self, options):
+        def look(experiment, data: Path = Path("a b")):
+            pass
+
+        assert str(Experiment.from_function(look)(**options)).endswith("\n  data: a b")
 
     def test_notes_are_there_at_once(self, options):
         with Train(**options) as train:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,14 @@ class TestRestart:
         assert [attempt["status"] for attempt in metadata["attempts"]] == ["ERROR", "ERROR"]
         assert (folder(project) / "stdout").read_text() == "lr 0.4 epochs 10 False\n" * 2
 
+    def test_what_ran_and_is_registered_again_can_be_given_to_any_scheduler(self, project):
+        project.python("train.py", "--lr", "0.4", check=True)
+        project.python("train.py", "--register", "--restart", "1", check=True)
+        done = subprocess.run([folder(project) / "run.sh"], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        attempts = read(folder(project), "metadata.json")["attempts"]
+        assert [attempt["status"] for attempt in attempts] == ["SUCCESS", "SUCCESS"]
+
     def test_other_values_are_refused(self, project):
         project.python("train.py", "--lr", "0.4")
         done = project.python("train.py", "--restart", "1", "--lr", "0.5")
@@ -261,3 +270,9 @@ class TestCost:
         heavy = {"ast", "tokenize", "typing", "inspect", "ruamel", "copy", "argparse"}
         assert not heavy & set(loaded)
         assert not [name for name in loaded if name.startswith("meticulous.declare")]
+
+    def test_help_loads_nothing_that_only_a_run_needs(self, project):
+        shown = project.python("-X", "importtime", "train.py", "--help", check=True).stderr
+        loaded = {line.rpartition("|")[2].strip() for line in shown.splitlines()}
+        assert "argparse" in loaded
+        assert not {"json", "subprocess", "tokenize", "meticulous.recorder.recording"} & loaded

@@ -23,7 +23,16 @@ ENDINGS = {
     "sys.exit(0)": ("import sys; sys.exit(0)", "SUCCESS", ""),
     "sys.exit(3)": ("import sys; sys.exit(3)", "ERROR", "exit code 3"),
     "sys.exit(True)": ("import sys; sys.exit(True)", "ERROR", "exit code 1"),
-    "sys.exit(text)": ("import sys; sys.exit('goodbye')", "ERROR", "exit code 1"),
+    "sys.exit(text)": (
+        "import sys; print('before', file=sys.stderr); sys.exit('good\\nbye')",
+        "ERROR",
+        "exit code 1\ngood\nbye\n",
+    ),
+    "sys.exit(1) with words before": (
+        "import sys; print('before', file=sys.stderr); sys.exit(1)",
+        "ERROR",
+        "exit code 1\n",
+    ),
     "sys.exit(256)": ("import sys; sys.exit(256)", "SUCCESS", ""),
     "sys.exit(-1)": ("import sys; sys.exit(-1)", "ERROR", "exit code 255"),
     "raise SystemExit": ("raise SystemExit", "SUCCESS", ""),

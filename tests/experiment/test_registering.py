@@ -79,10 +79,15 @@ class TestTheFolder:
 
     def test_it_registers_only_once(self, options):
         train = Train(**options)
-        train.register()
+        folder = train.register()
+        with pytest.raises(IllegalMoveError, match="is REGISTERED and has a folder already"):
+            train.register()
         train()
+        with pytest.raises(IllegalMoveError, match=r"is SUCCESS and has a folder .* reset\(\)"):
+            train.register()
         with pytest.raises(IllegalMoveError):
             Train(**options).detach().register()
+        assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == ["1"]
 
     def test_in_another_directory(self, tmp_path, options):
         directory = Train(**options).register(tmp_path / "elsewhere")

@@ -738,10 +738,14 @@ class TestHotPath:
             "MismatchedArgsException",
             "MismatchedCommitException",
             "Param",
+            "TimeLimitReached",
             "__version__",
+            "any_of",
             "declaration_of",
+            "launch",
             "main",
             "param",
+            "register",
         ]
         for name in meticulous.__all__:
             assert getattr(meticulous, name) is not None

@@ -208,6 +208,8 @@ class TestRestoring:
         remove(str(write_record(tmp_path, "1")))
         with pytest.raises(ExperimentNotFoundError, match="In it: 1"):
             choose(list_removed(tmp_path), [word])
+        with pytest.raises(ExperimentNotFoundError, match=r"in the trash\. It is empty\.$"):
+            choose([], [word])
 
     def test_strange_things_in_the_trash_are_passed_over(self, tmp_path):
         remove(str(write_record(tmp_path, "1")))

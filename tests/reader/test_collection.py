@@ -182,3 +182,34 @@ def test_inside_an_experiment_the_directory_is_the_one_above(
     (folder / "outputs").mkdir()
     monkeypatch.chdir(tmp_path / "mine" / inside)
     assert locate() == str(tmp_path / "mine")
+
+
+@pytest.mark.permissions
+def test_a_closed_directory_does_not_give_way_to_that_of_another_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write_record(tmp_path / "experiments", "1")
+    closed = write_record(tmp_path / "inner" / "experiments", "2").parent
+    monkeypatch.chdir(tmp_path / "inner")
+    closed.chmod(0)
+    try:
+        assert locate() == str(closed)
+    finally:
+        closed.chmod(0o755)
+
+
+@pytest.mark.permissions
+def test_a_folder_with_the_closed_folders_of_others_is_no_experiments_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("lost+found", "bob"):
+        (tmp_path / name).mkdir(mode=0)
+    monkeypatch.chdir(tmp_path)
+    try:
+        with pytest.raises(ExperimentsDirectoryError, match="There is no folder 'experiments'"):
+            locate()
+        (tmp_path / "46").mkdir(mode=0)
+        assert locate() == str(tmp_path), "a closed folder with a number is taken for one"
+    finally:
+        for folder in tmp_path.iterdir():
+            folder.chmod(0o755)

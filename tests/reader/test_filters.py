@@ -206,6 +206,12 @@ def test_what_has_no_meaning_is_refused(text: str):
         chosen(text)
 
 
+@pytest.mark.parametrize("text", ["tags == 'b'", "'b' != tags", "lr > 0 and tags == 'b'"])
+def test_a_list_that_is_compared_with_a_word_is_explained(text: str):
+    with pytest.raises(InvalidQueryError, match="tags is a list; write `'b' in tags`"):
+        chosen(text)
+
+
 def test_a_single_equals_sign_is_explained():
     with pytest.raises(InvalidQueryError, match="compared with =="):
         chosen("lr = 1")

@@ -73,3 +73,13 @@ def test_what_was_passed_over_is_said():
 def test_a_column_without_any_value_of_the_type_is_a_mistake():
     with pytest.raises(InvalidQueryError, match=r"args\.lr is"):
         parse_filter("lr > 'a'", TABLE.columns, NOW).matching(TABLE.take([0, 3]))
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**20 - 1, -(10**19) + 1, 10**400])
+def test_so_do_those_that_are_barely_beyond(number: int):
+    table = Table(["1", "2"], {"summary.n": [str(number), 0]})
+    for condition in ("n > 5" if number > 0 else "n < -5", "n > 1e10 or n < -1e10"):
+        assert parse_filter(condition, table.columns, NOW).matching(table) == [True, False]
+    digits = Table(["1"], {"summary.n": ["1234567890123456789"]})
+    with pytest.raises(InvalidQueryError, match="is text"):
+        parse_filter("n > 5", digits.columns, NOW).matching(digits)

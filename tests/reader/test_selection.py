@@ -142,6 +142,10 @@ def test_a_missing_time_zone_is_the_readers_own():
         ("2d", 2 * 86400),
         ("1 week ago", 7 * 86400),
         ("2 Weeks, 1 day", 15 * 86400),
+        ("15 ms", 0.015),
+        ("250msec", 0.25),
+        ("1s 5ms", 1.005),
+        ("2 mins", 120),
     ],
 )
 def test_lengths_of_time(text: str, seconds: float):
@@ -150,7 +154,7 @@ def test_lengths_of_time(text: str, seconds: float):
     assert span.total_seconds() == seconds
 
 
-@pytest.mark.parametrize("text", ["", "5", "d", "2x", "-2d", "2d!", "ago"])
+@pytest.mark.parametrize("text", ["", "5", "d", "2x", "-2d", "2d!", "ago", "5 hs"])
 def test_what_is_no_length_of_time(text: str):
     assert parse_span(text) is None
 

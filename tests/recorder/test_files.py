@@ -16,6 +16,7 @@ from waiting import wait_until
 
 from meticulous.folder import layout
 from meticulous.recorder.files import tracker
+from meticulous.recorder.files.gathering import RunFiles
 from meticulous.recorder.files.journal import read_journal
 
 BEGIN = "import os, sys\nfrom meticulous import Experiment\nexperiment = Experiment({})\n"
@@ -265,6 +266,25 @@ class TestBudget:
         seen.close()
         roles = [sighting.role for sighting in read_journal(str(tmp_path))]
         assert roles == [tracker.READ] * 6 + [tracker.UNLISTED] * 3
+
+    def test_however_many_are_read_what_is_written_is_listed(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(tracker, "LIMIT", 3)
+        folder = tmp_path / "1"
+        folder.mkdir()
+        seen = tracker.Tracker(str(folder), None)
+        assert seen.open()
+        for kind, role in (("read", tracker.READ), ("written", tracker.WRITTEN)):
+            for number in range(8):
+                path = tmp_path / f"{kind}-{number}"
+                if kind == "read":
+                    path.touch()
+                seen.see(role, str(path))
+                path.touch()
+        seen.close()
+        files = RunFiles(str(folder))
+        files.gather()
+        assert (len(files.inputs), len(files.outputs)) == (3, 3)
+        assert (files.unlisted, files.unlisted_outputs) == (10, 5)
 
 
 class TestOutputs:

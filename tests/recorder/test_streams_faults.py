@@ -534,6 +534,17 @@ class TestForks:
         # Python before 3.12.4 itself loses some in a thousand (gh-119506).
         assert len(lines) > 0.98 * 40_000
 
+    @pytest.mark.skipif(sys.version_info >= (3, 13), reason="it warns whatever we do")
+    def test_python_warns_of_a_fork_beside_threads_only_where_it_does_without_us(self, program):
+        made = program(
+            "import os\nprint('before')\nfor i in range(20):\n"
+            "    pid = os.fork()\n    if not pid: os._exit(0)\n    os.waitpid(pid, 0)\n"
+            "print('after')\n"
+        )
+        done = made.run(env={**os.environ, "PYTHONWARNINGS": "always"})
+        assert (done.stdout, done.stderr, done.returncode) == (b"before\nafter\n", b"", 0)
+        assert made.kept() == done.stdout
+
     def test_what_was_printed_before_a_fork_is_not_printed_by_the_child(self, program):
         made = program(
             "import os, sys\nfor i in range(20_000): print('line', i)\n"
@@ -666,6 +677,29 @@ class TestGathering:
         done = made.run()
         expected = b"".join(b"text %d\nbytes\n" % n for n in range(500))
         assert done.stdout.endswith(expected)
+        assert made.kept() == done.stdout
+
+    def test_a_flood_of_long_lines_takes_little_memory(self, program):
+        made = program(
+            "import resource, sys\n"
+            "line = 'x' * 999 + '\\n'\n"
+            "for _ in range(150_000): sys.stdout.write(line)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        )
+        done = made.run()
+        assert made.kept() == done.stdout == (b"x" * 999 + b"\n") * 150_000
+        assert int(done.stderr) < 60_000
+
+    def test_a_flush_within_a_flood_of_long_lines_is_obeyed(self, program):
+        made = program(
+            "import os, sys\n"
+            "line = 'x' * 999 + '\\n'\n"
+            "for i in range(20):\n"
+            "    for _ in range(2000): sys.stdout.write(line)\n"
+            "    print(i, flush=True)\n"
+            "    os.write(1, b'written\\n')\n"
+        )
+        done = made.same_as_bare()
         assert made.kept() == done.stdout
 
     def test_a_flush_is_obeyed(self, program):
@@ -873,22 +907,22 @@ LATE = {
     "an object that is deleted at the shutdown": (
         "class Late:\n    def __del__(self, say=print): say('deleted')\n"
         "late = Late()\nprint('end')",
-        "end\n",
+        "end\ndeleted\n",
     ),
     "an object in a module that is deleted at the shutdown": (
         "import json\nclass Late:\n    def __del__(self, say=print): say('deleted')\n"
         "json.late = Late()\nprint('end')",
-        "end\n",
+        "end\ndeleted\n",
     ),
     "a stream kept by an object that is deleted at the shutdown": (
         "import sys\nclass Late:\n    def __init__(self): self.out = sys.stdout\n"
         "    def __del__(self): self.out.write('deleted\\n')\nlate = Late()\nprint('end')",
-        "end\n",
+        "end\ndeleted\n",
     ),
     "a kept stream written to without a line's end": (
         "import sys\nclass Late:\n    def __init__(self): self.out = sys.stdout\n"
         "    def __del__(self): self.out.write('deleted')\nlate = Late()\nprint('end')",
-        "end\n",
+        "end\ndeleted",
     ),
     "detached and wrapped again": (
         "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')\n"
@@ -954,7 +988,7 @@ class TestShutdown:
         wait_until(lambda: made.status == "ERROR\nexit code 120\n")
 
     @pytest.mark.parametrize("name", LATE)
-    def test_all_is_shown_and_what_came_before_the_end_of_the_run_is_kept(self, program, name):
+    def test_all_is_shown_and_kept(self, program, name):
         text, kept = LATE[name]
         made = program(text)
         made.same_as_bare()
@@ -964,14 +998,66 @@ class TestShutdown:
         made = program("import sys\nraw = sys.stdout.detach()\nraw.write(b'raw\\n'); raw.flush()")
         assert made.run().stdout == made.run("bare.py").stdout == made.kept() == b"raw\n"
 
-    def test_handlers_from_before_the_run_are_heard_after_its_end(self, repository):
-        before = "import atexit\natexit.register(print, 'from before')\n"
-        after = "atexit.register(print, 'from afterwards')\nprint('end')\n"
-        repository.commit({"recorded.py": before + RECORDED + after})
-        done = repository.python("recorded.py", check=True)
-        assert done.stdout == "end\nfrom afterwards\nfrom before\n"
-        kept = (repository.directory / "experiments/1/stdout").read_text()
-        assert kept == "end\nfrom afterwards\n"
+    @pytest.mark.parametrize("end", ["pass", "import sys; sys.exit(3)", "1 / 0"])
+    @pytest.mark.parametrize("options", [[], ["-u"]])
+    def test_handlers_from_before_the_run_are_heard_and_kept_after_its_end(
+        self, repository, end, options
+    ):
+        before = (
+            "import atexit, json, os, sys\n"
+            "def late():\n"
+            "    print('from before', flush=True)\n"
+            "    os.write(1, b'raw\\n')\n"
+            "    os.system('echo child; echo error >&2')\n"
+            "    print('the last')\n"
+            "atexit.register(late)\n"
+        )
+        after = (
+            "atexit.register(print, 'from afterwards')\n"
+            "class Late:\n"
+            "    def __del__(self): print('deleted'); raise ValueError('so late')\n"
+            "late, json.late = Late(), Late()\n"
+            f"print('end', flush=True)\n{end}\n"
+        )
+        repository.commit({"recorded.py": before + RECORDED + after, "bare.py": before + after})
+        done = repository.python(*options, "recorded.py")
+        bare = repository.python(*options, "bare.py")
+        folder = repository.directory / "experiments/1"
+        assert (folder / "stdout").read_text() == done.stdout
+        assert (folder / "stderr").read_text() == done.stderr
+        assert sorted(done.stdout.split("\n")) == sorted(bare.stdout.split("\n"))
+        assert done.stdout.count("deleted\n") == done.stderr.count("ValueError: so late\n") == 2
+        assert done.returncode == bare.returncode
+        if end.startswith("import"):
+            wait_until(lambda: (folder / "STATUS").read_text() == "ERROR\nexit code 3\n")
+        subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+
+    def test_a_handler_from_before_may_meet_a_reader_who_has_gone(self, repository):
+        before = (
+            "import atexit, sys\n"
+            "def late():\n"
+            "    sys.stdin.read()\n"
+            "    print('late')\n"
+            "atexit.register(late)\n"
+        )
+        after = "print('end', flush=True)\n"
+        repository.commit({"recorded.py": before + RECORDED + after, "bare.py": before + after})
+        ends = []
+        for name in ("recorded.py", "bare.py"):
+            process = subprocess.Popen(
+                [sys.executable, name],
+                cwd=repository.directory,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"end\n"
+            process.stdout.close()
+            process.stdout = None
+            _, errors = process.communicate(b"go\n", timeout=60)
+            ends.append((process.returncode, b"BrokenPipeError" in errors))
+        assert ends[0] == ends[1]
 
     def test_what_was_printed_before_the_run_is_not_part_of_it(self, repository):
         text = "print('before')\nprint('half', end='')\n" + RECORDED + "print(' after')\n"

@@ -111,6 +111,19 @@ def test_without_a_repository_its_items_are_unknown(record):
     assert [found[name] for name in names] == ["unknown"] * 4
 
 
+def test_a_remote_that_is_a_folder_is_not_known_to_be_reached_by_others(repository, tmp_path):
+    folder = write_record(
+        repository.directory / "experiments", "1", metadata={"githead-sha": repository.head}
+    )
+    repository.git("init", "--bare", "-q", str(tmp_path / "remote.git"))
+    repository.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    repository.git("push", "-q", "origin", "HEAD:refs/heads/main")
+    assert answers(folder)["published"] == "unknown"
+    for url in ("https://example.org/a.git", "git@example.org:a.git", "ssh://example.org/a"):
+        repository.git("remote", "set-url", "origin", url)
+        assert answers(folder)["published"] == "yes"
+
+
 def test_arguments_need_their_defaults(record):
     assert answer("arguments", record()) == ("yes", "2 arguments, 1 of them not as by default")
     assert answer("arguments", record("2", default_args={}))[0] == "no"

@@ -231,6 +231,10 @@ def test_a_submodule_that_was_never_filled_is_fetched(
         assert files_below(found.root)["library/inner.py"] == "x = 1\n"
     source.directory.rename(tmp_path / "gone")
     with checkout(record_of(clone / "experiments", repository.head)) as found:
+        # It was fetched once.
+        assert files_below(found.root)["library/inner.py"] == "x = 1\n"
+    shutil.rmtree(kept_commits())
+    with checkout(record_of(clone / "experiments", repository.head)) as found:
         assert os.listdir(Path(found.root, "library")) == []
         assert "The submodule library is not in the repository and cannot" in found.remarks[0]
 
@@ -269,6 +273,59 @@ def test_a_missing_commit_is_fetched_from_the_recorded_remote(
         code = find_code(record)
         assert remarks_on(code, found) == [f"The code was not here and was fetched from {url}."]
     assert fingerprint(clone) == before
+
+
+def test_a_remote_that_is_a_relative_path_is_looked_for_from_the_repository(
+    make_repository, record_of, checkout, tmp_path: Path
+):
+    upstream = make_repository("upstream")
+    clone = tmp_path / "clone"
+    upstream.git("clone", "-q", str(upstream.directory), str(clone))
+    pushed = upstream.commit({"train.py": "new\n"})
+    url = os.path.relpath(upstream.directory, clone)
+    upstream.git("remote", "set-url", "origin", url, cwd=clone)
+    record = record_of(clone / "experiments", pushed, **{"git-remote": url})
+    with checkout(record) as found:
+        assert files_below(found.root)["train.py"] == "new\n"
+
+
+def kept_commits() -> Path:
+    return Path(os.environ["XDG_CACHE_HOME"], "meticulous", "fetched")
+
+
+def test_what_was_fetched_once_is_kept_and_what_is_damaged_is_fetched_again(
+    make_repository, record_of, checkout, tmp_path: Path
+):
+    upstream = make_repository("upstream")
+    clone = tmp_path / "clone"
+    upstream.git("clone", "-q", str(upstream.directory), str(clone))
+    old = upstream.commit({"train.py": "old\n"})
+    new = upstream.commit({"train.py": "new\n"})
+    url = f"file://{upstream.directory}"
+
+    def content(commit: str) -> str:
+        record = record_of(clone / "experiments", commit, **{"git-remote": url})
+        with checkout(record) as found:
+            assert found.fetched_from == url
+            log = upstream.git("log", "--format=%H", cwd=Path(found.root))
+            assert log.split() == [commit]
+            return files_below(found.root)["train.py"]
+
+    before = fingerprint(clone, "experiments")
+    assert (content(old), content(new)) == ("old\n", "new\n")
+    upstream.directory.rename(tmp_path / "away")
+    assert (content(old), content(new)) == ("old\n", "new\n")
+    assert (kept_commits().stat().st_mode & 0o077) == 0
+    # Somebody frees some space.
+    for path in kept_commits().glob("*/objects/??"):
+        shutil.rmtree(path)
+    for path in kept_commits().glob("*/objects/pack/*"):
+        path.unlink()
+    with pytest.raises(CommitNotFoundError):
+        content(old)
+    (tmp_path / "away").rename(upstream.directory)
+    assert (content(old), content(old)) == ("old\n", "old\n")
+    assert fingerprint(clone, "experiments") == before
 
 
 def test_a_record_without_any_repository_is_fetched_as_well(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meticulous.reproduce.diagnosis.deciding import decide, most_runs, next_trial
@@ -228,3 +230,28 @@ def test_whatever_comes_out_it_ends_within_the_announced_number_of_runs(labels, 
     assert decide(known).kind != "stopped"
     assert sentence_of(decide(known), known)
     assert list(rows_of(known))
+
+
+# One of many variables
+
+
+@pytest.mark.parametrize("guilty", [("A",), ("C",), ("E",), ("B", "D"), ("A", "B")])
+def test_what_moves_the_numbers_is_narrowed_down_by_halves(guilty):
+    parts = tuple((name, f"{name} 1 -> 2") for name in "ABCDE")
+    variables = Factor("variables", ", ".join(text for _, text in parts), parts=parts)
+    known = evidence(*STEADY, factors=[variables])
+    most = most_runs(known)[1]
+    made = 0
+    while (trial := next_trial(known)) is not None:
+        made += 1
+        on = set(trial.only or "ABCDE")
+        label = 1 if trial.kind == CHANGED and on >= set(guilty) else 0
+        run = Run(trial, label, f"loss {label}" if label else "")
+        known = replace(known, runs=(*known.runs, run))
+    assert made <= most
+    sentence = sentence_of(decide(known), known)
+    named = [name for name, text in parts if text in sentence]
+    assert set(guilty) <= set(named)
+    # Two that act only together are parted by the first cut between them.
+    assert named == list(guilty) or guilty == ("B", "D")
+    assert any(row.tried.startswith("only ") for row in rows_of(known))

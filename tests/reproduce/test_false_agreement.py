@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 
+import numpy as np
 import pytest
+from PIL import Image
 from written_records import write_record
 
 from meticulous.reader import read_record
@@ -42,6 +45,12 @@ def listing(*outputs, not_listed=0):
     return {"format": 1, "inputs": [], "outputs": list(outputs), "not-listed": not_listed}
 
 
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
 def entry(path, data, where="experiment"):
     digest = hashlib.sha256(data).hexdigest()
     return {"path": path, "in": where, "size": len(data), "sha256": digest}
@@ -65,6 +74,69 @@ def test_values_that_only_seem_equal_differ(compare, name, recorded, reproduced)
     assert compare({name: recorded}, {name: reproduced}).verdict == DIFFERS
 
 
+@pytest.mark.parametrize(
+    ("name", "then", "now"),
+    [
+        pytest.param("a.json", '{"a": 1e400}', '{"a": 2e400}', id="beyond a float, in json"),
+        pytest.param("a.txt", "x 1e400\n", "x 2e400\n", id="beyond a float, in a text"),
+        pytest.param("a.txt", "id 007\n", "id 7\n", id="a name of digits"),
+        pytest.param("a.txt", "half-life: 3.2 s\n", "half-life: 9.1 s\n", id="a duration"),
+        pytest.param("a.md", "reaction time: 5\n", "reaction time: 6\n", id="another duration"),
+        pytest.param("a.txt", "v = 3.2 m/s\n", "v = 9.1 m/s\n", id="a speed"),
+        pytest.param("a.txt", "peak at 2019-07-01\n", "peak at 2020-01-01\n", id="a date"),
+        pytest.param("a.txt", "best: process 7\n", "best: process 9\n", id="a process"),
+        pytest.param("a.txt", "best: /tmp/m/1.pt\n", "best: /tmp/m/2.pt\n", id="a path"),
+        pytest.param("a.txt", "a 1\ra 2", "a 9\ra 2", id="lines that end in a carriage return"),
+        pytest.param("energy.out", "-1.5\n", "-2.5\n", id="a result called .out"),
+        pytest.param("a.jsonl", '{"a": 1}\n{"a": 2', '{"a": 1}\n{"a": 3', id="torn lines"),
+        pytest.param("a.svg", "<a>1</a>", "<a>2</a>", id="a drawing"),
+        pytest.param("a.pdf", "/CreationDate (D:1) 1", "/CreationDate (D:2) 2", id="a page"),
+    ],
+)
+def test_results_in_a_file_differ(compare, name, then, now):
+    records = [{"summary": SUMMARY, name: text} for text in (then, now)]
+    assert compare(*records).verdict == DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ("half-life: 3.2 s", "half-life: 9.1 s"),
+        ("peak at 2019-07-01 12:00", "peak at 2020-01-01 12:00"),
+        ("the best is process 7", "the best is process 9"),
+    ],
+)
+def test_results_that_are_only_printed_differ(runs, then, now):
+    folders = runs({}, {})
+    for folder, text in zip(folders, (then, now), strict=True):
+        (folder / "stdout").write_text(f"{text}\n")
+    assert compare_results(*folders).verdict == DIFFERS
+
+
+def test_a_text_too_long_to_be_compared_to_its_end_differs(compare, monkeypatch):
+    monkeypatch.setattr("meticulous.reproduce.comparison.text.LOOKED_AT", 100)
+    texts = [
+        "".join(f"took {seconds} s\n" for _ in range(200)) + f"loss {seconds}\n"
+        for seconds in (1, 2)
+    ]
+    assert compare(*({"a.txt": text} for text in texts)).verdict == DIFFERS
+
+
+def test_arrays_and_images_are_compared_whole(compare):
+    images, files = [], []
+    for last in (1, 2):
+        frames = [Image.new("L", (1, 1), 1 if at < 1001 else last) for at in range(1002)]
+        file = io.BytesIO()
+        frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:])
+        images.append({"a.tif": file.getvalue()})
+    assert compare(*images).verdict == DIFFERS
+    # Two arrays in one file, as by np.save called twice.
+    assert compare(*({"a.npy": npy(0) + npy(number)} for number in (1, 2))).verdict == DIFFERS
+    for array in (np.array([2**53 + 1]), np.array([2.0**53])):
+        files.append({"a.npy": npy(array)})
+    assert compare(*files).verdict == DIFFERS
+
+
 def test_numbers_that_are_written_differently_agree(compare):
     found = compare({"a.csv": "a,b,c\n1.50,1e3,0.0\n"}, {"a.csv": "a,b,c\n1.5,1000,0\n"})
     assert found.verdict == AGREES
@@ -84,6 +156,15 @@ def test_files_beyond_what_a_record_lists_are_not_identical(compare, side):
     found = compare(*records)
     assert found.verdict == CANNOT
     assert "files.json" in found.reason
+
+
+def test_inputs_beyond_what_a_record_lists_are_no_results(compare):
+    lists = [{**listing(not_listed=5), "not-listed-outputs": count} for count in (0, 2)]
+    summary = {"summary": SUMMARY}
+    found = compare({**summary, "files.json": lists[0]}, {**summary, "files.json": lists[0]})
+    assert found.verdict == IDENTICAL
+    found = compare({**summary, "files.json": lists[0]}, {**summary, "files.json": lists[1]})
+    assert found.verdict == CANNOT
 
 
 def test_what_only_one_of_the_runs_could_list_is_not_identical(compare):
@@ -148,6 +229,16 @@ def test_a_link_to_a_file_that_both_runs_wrote_is_compared_by_its_digests(
     assert compare_results(*folders).verdict == verdict
 
 
+def test_what_lies_in_the_cache_of_the_user_is_no_result(runs, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/ann/.cache")
+    path = "/home/ann/.cache/tool/log"
+    files = [listing(entry(path, text, "elsewhere")) for text in (b"a", b"ab")]
+    assert compare_results(*runs(*({"files.json": one} for one in files))).verdict == CANNOT
+    found = compare_results(*runs(*({"summary": SUMMARY, "files.json": one} for one in files)))
+    assert found.verdict == AGREES
+    assert f"without {path} (in the cache directory of the user)" in found.reason
+
+
 def test_another_experiment_of_the_program_is_not_the_same(compare):
     found = compare(
         {"args": {"seed": 1}, "summary": SUMMARY}, {"args": {"seed": 2}, "summary": SUMMARY}
@@ -163,12 +254,36 @@ def test_another_experiment_of_the_program_is_not_the_same(compare):
     assert ignored.verdict == IDENTICAL
 
 
+def test_arguments_that_hold_a_duration_or_a_date_are_arguments(compare):
+    for values in (("10 s", "20 s"), ("2019-07-01", "2020-07-01")):
+        records = [{"args": {"window": value}, "summary": SUMMARY} for value in values]
+        assert compare(*records).verdict == DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "verdict"),
+    [
+        ("10s.csv", "20s.csv", DIFFERS),
+        ("2019-07-01.csv", "2020-07-01.csv", DIFFERS),
+        ("run_2026-11-22T14:03:06.csv", "run_2026-11-22T14:03:07.csv", IDENTICAL),
+        ("run_1795356186.csv", "run_1795356187.csv", IDENTICAL),
+        (
+            "123e4567-e89b-12d3-a456-426614174000.csv",
+            "00000000-e89b-12d3-a456-426614174000.csv",
+            IDENTICAL,
+        ),
+    ],
+)
+def test_only_a_name_that_holds_the_time_of_the_run_is_the_same_name(compare, then, now, verdict):
+    assert compare({then: "a\n1\n"}, {now: "a\n1\n"}).verdict == verdict
+
+
 def test_arguments_that_hold_a_path_or_a_time_are_the_same(compare, tmp_path):
     records = [
         {
             "args": {
                 "out": str(tmp_path / "experiments" / name / "a"),
-                "name": f"run 2026-01-0{name[1]}",
+                "name": f"run 2026-11-22T14:03:0{name[1]}",
             }
         }
         for name in ("12", "13")

@@ -4,6 +4,7 @@ import json
 import math
 import random
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -188,3 +189,39 @@ def test_a_long_log_is_compared_in_little_memory(tmp_path, monkeypatch):
     assert {one.name for one in found} == {"loss", "gone1", "gone2"}
     assert "the first at step 9000" in next(one for one in found if one.name == "loss").remark
     assert peak < 2**20
+
+
+def test_what_a_later_start_logged_again_is_passed_over(tmp_path):
+    starts = [
+        {"start-time": f"2026-01-01T0{hour}:00:00", "utc-offset": "+00:00"} for hour in (1, 2)
+    ]
+    first, last = (datetime(2026, 1, 1, hour, 30, tzinfo=UTC).timestamp() for hour in (1, 2))
+    log = [
+        {"step": 0, "time": first, "loss": 1.0},
+        {"step": 1, "time": first, "loss": 0.7},
+        {"step": 1, "time": first, "accuracy": 0.1},
+        {"step": 2, "time": first, "loss": 0.5},
+        # From a checkpoint after the step 0.
+        {"step": 1, "time": last, "loss": 0.8},
+        {"step": 1, "time": last, "loss": 0.9},
+        {"step": 2, "time": last, "loss": 0.6},
+        {"time": last, "note": 1},
+    ]
+    again = [log[index] for index in (0, 2, 4, 5, 6, 7)]
+    folders = []
+    for name, rows_of, attempts in (("1", log, starts), ("2", again, starts[:1])):
+        files = {
+            "metrics.jsonl": b"".join(map(encode_line, rows_of)),
+            "metadata.json": json.dumps({"attempts": attempts}).encode(),
+        }
+        folders.append(write_files(tmp_path / name, files))
+    places = Places(*(Place(folder) for folder in folders))
+
+    def outcomes(*sides):
+        found = compare_metrics(*map(str, sides), parse_tolerances([]), places)
+        return {one.name: one.outcome for one in found}
+
+    assert outcomes(*folders) == {"loss": SAME, "accuracy": SAME, "note": SAME}
+    # Of a run with one start every row counts.
+    (folders[0] / "metadata.json").write_text(json.dumps({"attempts": starts[:1]}))
+    assert outcomes(*folders)["loss"] == OUTSIDE

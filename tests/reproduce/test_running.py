@@ -186,6 +186,21 @@ class TestPathMap:
             "-I/p/include",
         ]
 
+    def test_the_new_folder_in_the_old_checkout_is_none_of_them(self, mapping):
+        words = ["/p/experiments/9/a", "--out=/p/experiments/9", "/p/experiments/90"]
+        assert mapping.leftovers(words) == ["/p/experiments/90"]
+
+    @pytest.mark.parametrize(
+        ("word", "expected"),
+        [
+            ("open('/p/experiments/3/x', 'w')", "open('/p/experiments/9/x', 'w')"),
+            ("/a:/p/experiments/3", "/a:/p/experiments/9"),
+            ("--logs=file:///p/experiments/33", "--logs=file:///p/experiments/33"),
+        ],
+    )
+    def test_the_old_folder_is_replaced_wherever_it_stands(self, mapping, word, expected):
+        assert mapping.word(word) == expected
+
 
 @pytest.fixture
 def launch(tmp_path: Path):

@@ -110,6 +110,8 @@ class TestTheShortForm:
         ("{1: 2}", "a name is expected", 1),
         ("{a: 2020-02-31}", "day", 4),
         ("{a: 1} x", "after the end", 7),
+        ("{a: " + "[" * 5000, "nested more than 64 times", 68),
+        ("{a: " * 5000, "nested more than 64 times", 260),
         ("a=", "for no value write null", 2),
         ("a=1 2", "name=value is expected", 4),
         ("a=1 a=2", "given twice", 4),

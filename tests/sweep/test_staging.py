@@ -115,7 +115,8 @@ def test_one_that_is_at_work_is_left_alone(tmp_path):
 def test_on_a_disk_that_is_full_no_experiment_appears(tmp_path, repository, monkeypatch):
     from registered import make_project
 
-    from meticulous.sweep.registering import Set, python_subject
+    from meticulous.sweep.registering import Set
+    from meticulous.sweep.subjects import python_subject
 
     project = make_project(repository)
     disk = tmp_path / "disk"

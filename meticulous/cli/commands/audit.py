@@ -64,12 +64,12 @@ def audit(
     Without IDS these are all that fit the conditions, but for reproductions: these are evidence
     about others.
 
-    The items are those of the checklists of NeurIPS, of J. Pineau and of Papers with Code, and of
-    the artifact badges of ACM, that a record can answer: the code, how it was called, packages,
-    hardware, randomness, data and results. Each is answered with yes, no or unknown, with the
-    evidence and the remedy. Of several experiments a summary is shown, with the hours of computing
-    by hardware. Nothing is run, and nobody is asked but the repository. IDS are as for
-    `meticulous show`.
+    The items are those of the NeurIPS paper checklist, of the checklists of machine learning
+    reproducibility and of code completeness, and of the artifact badges of ACM, that a record can
+    answer: the code, how it was called, packages, hardware, randomness, data and results. Each is
+    answered with yes, no or unknown, with the evidence and the remedy. Of several experiments a
+    summary is shown, with the hours of computing by hardware. Nothing is run, and nobody is asked
+    but the repository. IDS are as for `meticulous show`.
     """
     from meticulous.cli.questions import near, records_meant
     from meticulous.cli.screen import print_remark

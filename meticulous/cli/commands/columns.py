@@ -43,7 +43,7 @@ def columns(patterns: tuple[str, ...], directory: str | None, as_json: bool) -> 
     from meticulous.reader.index import read_table
     from meticulous.reader.table.columns import find_columns
 
-    table = read_table(locate(directory))
+    table = read_table(locate(directory), with_foreign=True)
     names = [name for name in table.columns if name not in _REPEATED]
     if patterns:
         try:

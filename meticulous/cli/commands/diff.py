@@ -23,7 +23,7 @@ Examples:
   meticulous diff 3 5
   meticulous diff -2 -1 --only args --only summary
   meticulous diff 3 5 --only code
-  meticulous diff 3 ../other-project/experiments/12 --json | jq .sections.summary
+  meticulous diff 3 ../other/experiments/12 --json | jq .sections.summary
 """
 
 

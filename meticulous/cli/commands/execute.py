@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 
@@ -24,4 +26,13 @@ def execute(context: click.Context, /, folder: str, code: str) -> None:
     from meticulous.recorder.program.running import leave_like
     from meticulous.sweep.execution import execute as carry_out
 
+    if not os.path.isdir(folder):
+        from meticulous.sweep.starting import is_target
+
+        if is_target(folder):
+            raise click.UsageError(
+                f"{folder} is a target and no folder of a registered experiment. "
+                f"`meticulous {folder}` runs and records it; `meticulous register {folder}` makes "
+                "such a folder."
+            )
     context.exit(leave_like(carry_out(folder, code=code)))

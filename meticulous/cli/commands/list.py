@@ -54,11 +54,12 @@ def list(context: click.Context, /, directory: str | None, **options: Any) -> in
     """List the experiments of DIRECTORY, the latest last.
 
     Without DIRECTORY the nearest folder `experiments` is taken, here or above. Shown are the
-    program where several ran, the arguments that differ between the experiments, the summary, and
-    the reason where one failed. Where there is too little room these are folded together, without
-    arguments that are as by default.
-    LOST is an experiment that says it runs, but its process is gone. What cannot be read of a
-    folder stands in its row. Piped, the list is plain text with nothing cut.
+    program where several ran, the arguments that differ between the experiments, the summary, the
+    reason where one failed, and the last step logged where one runs. Where there is too little
+    room these are folded together, without arguments that are as by default. LOST is an
+    experiment that says it runs, but its process is gone. What cannot be read of a folder stands
+    in its row. Piped, the list is plain text with nothing cut. Where DIRECTORY holds experiments
+    of xmen instead, these are listed as they are.
     """
     for name in ("columns", "sort", "group_by", "aggregate"):
         options[name] = tuple(word for words in options[name] for word in words)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from meticulous.sweep.registering import Set, Subject
+    from meticulous.sweep.registering import Set
 
 _EXAMPLES = """\b
 Examples:
@@ -92,10 +92,14 @@ def register(
     the words, by these. {METICULOUS_ARGS}, and the environment variable of that name, are the path
     of the file with all of them (JSON).
     """
+    from meticulous.sweep.points import read_defaults
     from meticulous.sweep.registering import Set
+    from meticulous.sweep.subjects import subject_of
 
     words: tuple[str, ...] = context.meta.get(_WORDS, ())
-    subject = _subject(target, sweeps, options["defaults"], words)
+    defaults = None if options["defaults"] is None else read_defaults(options["defaults"])
+    subject = subject_of(target, sweeps, defaults=defaults, words=words)
+    options["project_directory"] = options["project_directory"] or subject.project
     experiments = Set(subject, sweeps, options["repeats"], options["name"])
     header = _header(options["header"])
     if options["dry_run"]:
@@ -131,25 +135,11 @@ def _spell(parameter: str, value: str | bool) -> str:
     return f"meticulous register --{parameter.replace('_', '-')} {value} ..."
 
 
-def _subject(
-    target: str, sweeps: tuple[str, ...], defaults: str | None, words: tuple[str, ...]
-) -> Subject:
-    from meticulous.sweep.known_targets import resolve
-    from meticulous.sweep.points import read_defaults
-    from meticulous.sweep.registering import is_python_target, program_subject, python_subject
-
-    meant = resolve(target)
-    if defaults is None and not words and is_python_target(meant):
-        return python_subject(meant)
-    return program_subject((meant, *words), read_defaults(defaults) if defaults else {}, sweeps)
-
-
 def _header(given: str | None) -> str:
     from meticulous.recorder.run_script import read_header
-    from meticulous.sweep.settings import setting
+    from meticulous.sweep.settings import header_lines
 
-    path = given if given is not None else setting("header")
-    return read_header(os.path.expanduser(str(path))) if path else ""
+    return header_lines() if given is None else read_header(os.path.expanduser(given))
 
 
 def _confirm(experiments: Set, yes: bool) -> None:
@@ -168,10 +158,13 @@ def _show(experiments: Set, options: dict[str, Any]) -> None:
     from meticulous.cli.wording import count_text, pairs_text, visible
     from meticulous.sweep.registering import planned_place
 
+    # Not half of the list, and then that one of them cannot be.
+    experiments.check()
     place = planned_place(options["project_directory"], options["experiments_directory"])
     for name, point in experiments.preview(place):
         click.echo(f"{visible(name)}  {visible(pairs_text(dict(point.args)))}")
+    words = "This is" if experiments.count == 1 else "These are"
     click.echo(
-        f"These are {count_text(experiments.count, 'experiment')}; nothing was registered.",
+        f"{words} {count_text(experiments.count, 'experiment')}; nothing was registered.",
         err=True,
     )

@@ -93,7 +93,8 @@ class _Reproduce(SectionedCommand, CountsBackwards):
 @click.option(
     "--allow-outside",
     is_flag=True,
-    help="Run also what wrote outside of the repository; what it wrote there is written over.",
+    help="Run also what wrote outside of the repository, which is written over, and let the "
+    "program write into the original checkout.",
 )
 @click.option("--keep", is_flag=True, help="Leave the private worktree, and say where it is.")
 @click.option(

@@ -7,6 +7,8 @@ import shlex
 
 import click
 
+from meticulous.errors import ProgramNotFoundError
+
 _EXAMPLES = """\b
 Examples:
   meticulous run -- python train.py --lr 0.2
@@ -95,4 +97,18 @@ def run(
         replace_process(command)
     from meticulous.recorder.program.running import leave_like, run_program
 
-    context.exit(leave_like(run_program(command, **settings)))
+    try:
+        ending = run_program(command, **settings)
+    except ProgramNotFoundError as error:
+        raise ProgramNotFoundError(f"{error}{_hint_at_target(command)}") from None
+    context.exit(leave_like(ending))
+
+
+def _hint_at_target(command: tuple[str, ...]) -> str:
+    """Say how a declared experiment is run that was given in the place of a program."""
+    from meticulous.sweep.starting import is_target
+
+    # What ends in .py may as well be a script that declares nothing.
+    if not is_target(command[0]) or command[0].endswith(".py"):
+        return ""
+    return f" It is a target: `meticulous {shlex.join(command)}` runs and records it."

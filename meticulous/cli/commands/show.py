@@ -40,7 +40,7 @@ def show(ids: tuple[str, ...], directory: str | None, everything: bool, as_json:
     from meticulous.cli.sheet import as_object, sections
     from meticulous.reader import read_contents, read_record
 
-    folders = folders_of(ids, directory)
+    folders = folders_of(ids, directory, with_foreign=True)
     pairs = ((read_record(folder), read_contents(folder)) for folder in folders)
     if as_json:
         objects = [as_object(record, contents) for record, contents in pairs]

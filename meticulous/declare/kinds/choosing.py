@@ -132,6 +132,12 @@ def _class_kind(kind: type, text: str) -> Kind:
         return Member(text, kind)
     if hasattr(kind, "__dataclass_fields__") or "pydantic.main.BaseModel" in names:
         return Fields(text, kind)
+    if kind.__module__.startswith("omegaconf."):
+        from meticulous.declare.kinds.configurations import Configuration, ConfigurationList
+
+        configurations = {"DictConfig": Configuration, "ListConfig": ConfigurationList}
+        if kind.__name__ in configurations:
+            return configurations[kind.__name__](text, kind)
     if kind is type:
         return Instance(text, type)
     # A path or date is recognised without importing the modules of those that are not used.

@@ -149,7 +149,8 @@ def is_plain(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return text[:1] == "-" and text[1:].replace(".", "", 1).replace("e-", "", 1).isalnum()
+    digits = text[1:].replace(".", "", 1).replace("e-", "", 1).replace("e+", "", 1)
+    return text[:1] == "-" and digits.isalnum()
 
 
 def is_quoted(text: str) -> bool:

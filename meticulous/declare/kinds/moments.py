@@ -112,5 +112,6 @@ class Duration(Kind):
                 f"must be {self.text}, such as 90, 1h30m or 1:30:00", f"{text!r} is none"
             ) from None
 
-    def is_self_contained(self, text: str) -> bool:
-        return "," not in text
+    def render_item(self, value: Any) -> str:
+        # Quotes would make it a text where a text is possible too.
+        return self.render(value).replace(",", "")

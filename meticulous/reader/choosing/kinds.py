@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from meticulous.folder.allocation import is_number
+from meticulous.folder.plain import LARGEST_INTEGER, SMALLEST_INTEGER
 from meticulous.reader.table.flattening import MISSING
 
 ANY = ""
@@ -20,8 +21,11 @@ TEXT = "text"
 ORDER = "order"
 """Of columns that are compared with each other: numbers where each has some, otherwise text."""
 
-_LONG_NUMBER = re.compile("(?=.{21})-?[0-9]+", re.ASCII)
-"""How a record is read that holds a whole number beyond 64 bits."""
+_LONG_NUMBER = re.compile("-?[1-9][0-9]{18,}", re.ASCII)
+"""How a record is read that holds a whole number beyond 64 bits; some of these are within them."""
+
+_SURELY_BEYOND = 21
+"""Characters of which every such number is beyond 64 bits."""
 
 _LARGEST = 2**63 - 1
 
@@ -36,7 +40,8 @@ def as_number(value: Any, *, is_id: bool = False) -> Any:
     if isinstance(value, str):
         if is_id and is_number(value) and len(value) < 19:
             return int(value)
-        return number_in(value) if _LONG_NUMBER.fullmatch(value) else MISSING
+        number = number_in(value)
+        return MISSING if number is None else number
     if isinstance(value, bool) or not isinstance(value, int | float):
         return MISSING
     return value if abs(value) <= _LARGEST or isinstance(value, float) else _as_float(value)
@@ -44,7 +49,11 @@ def as_number(value: Any, *, is_id: bool = False) -> Any:
 
 def number_in(text: str) -> float | None:
     """Return the whole number beyond 64 bits that a record holds as digits; None for other text."""
-    return float(text) if _LONG_NUMBER.fullmatch(text) else None
+    if not _LONG_NUMBER.fullmatch(text):
+        return None
+    if len(text) < _SURELY_BEYOND and SMALLEST_INTEGER <= int(text) <= LARGEST_INTEGER:
+        return None
+    return float(text)
 
 
 def of_kind(values: Iterable[Any], kind: str, *, is_id: bool = False) -> list[Any]:

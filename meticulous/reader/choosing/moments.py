@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from meticulous.errors import InvalidQueryError
 
 _UNITS = {
+    "ms": 0.001,
+    "msec": 0.001,
+    "millisecond": 0.001,
     "s": 1,
     "sec": 1,
     "second": 1,
@@ -37,7 +40,7 @@ _CLOCK = re.compile(
 def parse_span(text: str) -> timedelta | None:
     """Return a length of time such as "2d", "1h30m", "an hour ago"; None when it is none.
 
-    The units are s, m (minutes), h, d, w and the English words for them.
+    The units are ms, s, m (minutes), h, d, w and the English words for them.
     """
     text = text.strip().lower().removesuffix("ago").strip()
     for written, amount in ((_HALF, "0.5 "), (_ONE, "1 ")):
@@ -47,7 +50,7 @@ def parse_span(text: str) -> timedelta | None:
         return None
     seconds = 0.0
     for amount, unit in re.findall(_PART, text):
-        length = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
+        length = _UNITS.get(unit) or (_UNITS.get(unit.removesuffix("s")) if len(unit) > 2 else None)
         if length is None:
             return None
         seconds += float(amount) * length

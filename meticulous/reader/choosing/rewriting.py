@@ -19,6 +19,7 @@ from meticulous.reader.table.table import ID
 from meticulous.reader.wording import visible
 
 _TIMES = ("start", "end")
+_LISTS = ("tags", "problems")
 
 _TEXT_METHODS = frozenset(
     ("contains", "startswith", "endswith", "match", "fullmatch", "lower", "upper", "strip", "len")
@@ -149,11 +150,19 @@ class _Rewriter:
 
     def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> ast.expr:
         convert = self._meaning(left, right)
+        self._refuse_lists(left, right)
         with self._comparing(*self._order(left, right, convert)):
             if isinstance(op, ast.Eq | ast.NotEq):
                 self.kind = ANY  # values of different kinds are different
             sides = [self._value(side, convert) for side in (left, right)]
         return ast.Compare(sides[0], [op], [sides[1]])
+
+    def _refuse_lists(self, *sides: ast.expr) -> None:
+        """Refuse to compare a list, such as the tags, with a word: no list is equal to one."""
+        for one, other in (sides, sides[::-1]):
+            column = self.columns.get(one.id) if isinstance(one, ast.Name) else None
+            if column in _LISTS and isinstance(other, ast.Constant):
+                raise self.refusal(f"{column} is a list; write `{other.value!r} in {column}`")
 
     def _order(
         self, left: ast.expr, right: ast.expr, convert: _Meaning | None

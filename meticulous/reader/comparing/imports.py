@@ -96,11 +96,13 @@ def _inside(
 
 
 def _named_modules(words: Iterable[str]) -> _Named:
-    """Tell the words from the module in `python -m MODULE`."""
+    """Tell the words from the module in `python -m MODULE` and `meticulous MODULE:NAME`."""
     given = [word for word in words if isinstance(word, str)]
     modules = [after for word, after in pairwise(given) if word == "-m"]
     parts = [part for word in given for part in (word, word.partition("=")[2]) if part]
-    return _Named(parts, modules)
+    places = [word.rpartition(":")[0] for word in given if ":" in word]
+    modules += [place for place in places if all(map(str.isidentifier, place.split(".")))]
+    return _Named([*parts, *(place for place in places if place.endswith(".py"))], modules)
 
 
 def _paths(word: str, folder: str, known: frozenset[str]) -> set[str]:

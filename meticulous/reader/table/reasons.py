@@ -16,6 +16,8 @@ _FRAME = '  File "'
 def reason_line(word: str, reason: str, cause: str | None) -> Any:
     """Return it: of a lost experiment the cause, of others what STATUS says; MISSING when nothing.
 
+    Of an experiment whose status is UNKNOWN there is none: its problems tell what STATUS holds.
+
     Args:
         word: The status.
         reason: What STATUS says besides; of a traceback the exception is returned.
@@ -23,7 +25,7 @@ def reason_line(word: str, reason: str, cause: str | None) -> Any:
     """
     if word == status.LOST:
         return cause or MISSING
-    lines = reason.splitlines()
+    lines = [] if word == status.UNKNOWN else reason.splitlines()
     frames = [number for number, line in enumerate(lines) if line.startswith(_FRAME)]
     if frames:
         # A message of several lines begins behind the last frame, whose own lines are indented.

@@ -27,7 +27,7 @@ def is_available() -> bool:
         return False
 
 
-def hand_over(directory: str, reason: str = "") -> bool:
+def hand_over(directory: str, reason: str = "", was_told: bool = False, farewell: str = "") -> bool:
     """Arrange that the record in `directory` is completed with this process's exit code.
 
     To be called while the interpreter ends, after everything else has been written.
@@ -35,6 +35,8 @@ def hand_over(directory: str, reason: str = "") -> bool:
     Args:
         directory: The experiment folder.
         reason: What else STATUS shall say.
+        was_told: Whether the program was told that its time is over.
+        farewell: What it shall say besides if the code is 1, the text of `sys.exit("text")`.
 
     Returns:
         Whether that is arranged; False where the C library cannot do it or no process can start.
@@ -44,7 +46,8 @@ def hand_over(directory: str, reason: str = "") -> bool:
     import ctypes
 
     libc = ctypes.CDLL(None)
-    stream = _open_pipe(libc, directory, reason)
+    told = "told" if was_told else ""
+    stream = _open_pipe(libc, [os.path.abspath(directory), reason, told, farewell])
     if not stream:
         return False
     close = ctypes.cast(libc.pclose, ctypes.c_void_p)
@@ -54,7 +57,7 @@ def hand_over(directory: str, reason: str = "") -> bool:
     return not failed
 
 
-def _open_pipe(libc: ctypes.CDLL, directory: str, reason: str) -> ctypes.c_void_p | None:
+def _open_pipe(libc: ctypes.CDLL, arguments: list[str]) -> ctypes.c_void_p | None:
     import ctypes
     import shlex
 
@@ -65,7 +68,7 @@ def _open_pipe(libc: ctypes.CDLL, directory: str, reason: str) -> ctypes.c_void_
         f"import sys; sys.path.insert(0, {root!r}); "
         "from meticulous.recorder.ending.finisher import main; main(*sys.argv[1:])"
     )
-    words = [sys.executable, "-I", "-S", "-B", "-c", program, os.path.abspath(directory), reason]
+    words = [sys.executable, "-I", "-S", "-B", "-c", program, *arguments]
     command = f"exec {shlex.join(words)} >/dev/null 2>&1"
     libc.popen.restype = ctypes.c_void_p
     opened: int | None = libc.popen(os.fsencode(command), b"we")

@@ -57,6 +57,8 @@ class ExitWatch:
         self._ended = ended
         self._thread_failed = thread_failed
         self._code_is_certain = code_is_certain
+        self.is_shutdown = False
+        """Whether it is the interpreter that ends, and nobody who only calls what it would call."""
         self._owner = os.getpid()
         self._main_frame = _outermost_frame()
         self._finalizer: Any = None
@@ -81,6 +83,8 @@ class ExitWatch:
 
     def stop(self) -> None:
         """Watch no more; hooks that others put over ours stay where they are."""
+        # It holds the program's own objects, which the interpreter deletes before its streams.
+        self._main_frame = None
         atexit.unregister(self._at_exit)
         self._close_spare()
         if threading.excepthook is self._hook:
@@ -91,7 +95,9 @@ class ExitWatch:
     def _at_exit(self) -> None:
         if os.getpid() != self._owner:
             return
-        code = _code_of_child(sys._getframe().f_back)
+        caller = sys._getframe().f_back
+        self.is_shutdown = caller is None
+        code = _code_of_child(caller)
         try:
             self._write_end(code)
         except KeyboardInterrupt:

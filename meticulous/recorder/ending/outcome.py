@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 
+from meticulous.errors import TIME_LIMIT_CODE, TimeLimitReached
 from meticulous.folder import status
 
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP", "SIGPIPE")
@@ -72,8 +73,16 @@ def by_system_exit(code: object) -> Ending:
     return ending
 
 
+def by_time_limit(exit_code: int | None = None) -> Ending:
+    """Return the ending of a run that was told at a safe point that its time is over."""
+    reason = "signal SIGUSR1, at a safe point"
+    return Ending(status.TIMEOUT, reason, exit_code, signal="SIGUSR1")
+
+
 def by_exception(exception: BaseException) -> Ending:
     """Return the ending of a process, or of a `with` block, that `exception` leaves."""
+    if isinstance(exception, TimeLimitReached):
+        return by_time_limit(TIME_LIMIT_CODE)
     if isinstance(exception, SystemExit):
         return by_system_exit(exception.code)
     text = format_exception(exception)

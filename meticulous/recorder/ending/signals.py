@@ -48,6 +48,10 @@ class SignalWatch:
             _started.remove(self)
         _settle_handlers()
 
+    def defers(self, number: int) -> bool:
+        """Say whether the signal does not end the process now: the program is told of it later."""
+        return False
+
     def tell(self, number: int) -> None:
         """Pass the signal on to the owner, unless this is a forked child of it."""
         if os.getpid() == self._owner:
@@ -70,6 +74,8 @@ class _DefaultWithRecord:
             return
         if self._is_at_work:
             return  # the first signal ends the process as soon as the record is written
+        if any(watch.defers(number) for watch in reversed(_started.copy())):
+            return
         self._is_at_work = True
         try:
             for watch in reversed(_started.copy()):
@@ -85,7 +91,7 @@ class _DefaultWithRecord:
         return hash(int(signal.SIG_DFL))
 
 
-_default_with_record = _DefaultWithRecord()
+default_with_record = _DefaultWithRecord()
 
 
 def _settle_handlers() -> None:
@@ -93,8 +99,8 @@ def _settle_handlers() -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     for number in _numbers(_ENDING_SIGNALS):
-        if _signal.getsignal(number) in (_default_with_record, int(signal.SIG_DFL)):
-            signal.signal(number, _default_with_record if _started else signal.SIG_DFL)
+        if _signal.getsignal(number) in (default_with_record, int(signal.SIG_DFL)):
+            signal.signal(number, default_with_record if _started else signal.SIG_DFL)
 
 
 _forks_watched = False

@@ -32,7 +32,7 @@ def input_lines(path: str) -> list[bytes]:
     for file in files_below(path):
         with contextlib.suppress(OSError):
             lines.append(tracker.line(tracker.DECLARED_INPUT, file, os.stat(file)))
-    return lines[: tracker.LIMIT] + [b"l\n"] * (len(lines) - tracker.LIMIT)
+    return lines[: tracker.LIMIT] + [tracker.UNLISTED_LINES[0]] * (len(lines) - tracker.LIMIT)
 
 
 def output_lines(path: str) -> list[bytes]:

@@ -63,6 +63,7 @@ class RunFiles:
         inputs: By path, in the order in which they were first seen.
         outputs: The same.
         unlisted: How many files were seen beyond the limit.
+        unlisted_outputs: How many of these were written.
         missing: Declared outputs that are not there.
     """
 
@@ -71,6 +72,7 @@ class RunFiles:
         self.inputs: dict[str, Input] = {}
         self.outputs: dict[str, Output] = {}
         self.unlisted = 0
+        self.unlisted_outputs = 0
         self.missing: list[str] = []
         self._made: set[str] = set()
         self._declared: dict[str, None] = {}
@@ -144,8 +146,8 @@ class RunFiles:
         self._arguments[sighting.path] = sighting.identity
 
     def _unlisted(self, sighting: Sighting) -> None:
-        del sighting
         self.unlisted += 1
+        self.unlisted_outputs += sighting.role == tracker.UNLISTED_OUTPUT
 
     _takers: dict[str, Callable[[RunFiles, Sighting], None]] = {  # noqa: RUF012 - a constant
         tracker.READ: _read,
@@ -157,6 +159,7 @@ class RunFiles:
         tracker.DECLARED_OUTPUT: _declared_output,
         tracker.ARGUMENT: _argument,
         tracker.UNLISTED: _unlisted,
+        tracker.UNLISTED_OUTPUT: _unlisted,
     }
 
     def _settle_argument(self, path: str, before: Identity | None) -> None:
@@ -188,6 +191,7 @@ class RunFiles:
             for path in [*files][tracker.LIMIT :]:
                 del files[path]
                 self.unlisted += 1
+                self.unlisted_outputs += files is self.outputs
 
 
 def files_below(path: str) -> Iterator[str]:

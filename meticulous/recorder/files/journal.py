@@ -54,7 +54,7 @@ def read_journal(directory: str) -> Iterator[Sighting]:
     """Yield what the journal in an experiment folder says, in its order.
 
     Lines that cannot be understood, such as a torn last one, are passed over. Of files that were
-    not listed, there is one sighting each, with the role UNLISTED and no path.
+    not listed, there is one sighting each, with the role UNLISTED or UNLISTED_OUTPUT and no path.
 
     Raises:
         OSError: The journal cannot be read; none at all is an empty one.
@@ -65,8 +65,8 @@ def read_journal(directory: str) -> Iterator[Sighting]:
         return
     with file:
         for line in file:
-            if line == b"l\n":
-                yield Sighting("l", "")
+            if line in (b"l\n", b"k\n"):
+                yield Sighting(chr(line[0]), "")
                 continue
             try:
                 sighting = _sighting(line)

@@ -140,6 +140,7 @@ def list_files(
         "inputs": _sorted(inputs, clean),
         "outputs": _sorted(outputs, clean),
         "not-listed": files.unlisted,
+        "not-listed-outputs": files.unlisted_outputs,
         "hashed-bytes": hashing.budget.spent,
         "budget-bytes": hashing.budget.size,
     }

@@ -33,6 +33,8 @@ _seen: set[Any] = set()
 _left_out = LeftOut([])
 _is_installed = False
 _heard = False
+_guard: Callable[[str, tuple[Any, ...]], None] | None = None
+_guarded: frozenset[str] = frozenset()
 
 
 def watch(tracker: Tracker) -> bool:
@@ -53,6 +55,26 @@ def follow(directory: str) -> None:
     tracker = Tracker(directory, os.environ.get(layout.REPOSITORY_VARIABLE))
     if tracker.open(create=False):
         watch(tracker)
+    if layout.REPRODUCTION_VARIABLE in os.environ:
+        from meticulous.recorder.files import guarding
+        from meticulous.recorder.reproduction import find_order
+
+        order = find_order()
+        if order is not None:
+            guarding.begin(order)
+
+
+def guard_with(check: Callable[[str, tuple[Any, ...]], None], events: frozenset[str]) -> bool:
+    """Have something look at the events before they happen; what it raises prevents them.
+
+    Returns:
+        False where other hooks do not allow ours.
+    """
+    global _guard, _guarded
+    if not _install():
+        return False
+    _guard, _guarded = check, events
+    return True
 
 
 def unwatch(tracker: Tracker) -> None:
@@ -91,6 +113,8 @@ def _install() -> bool:
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if _guard is not None and event in _guarded:
+        _guard(event, arguments)
     if not _trackers:
         if event == "meticulous.listening":
             _hear()
@@ -144,7 +168,7 @@ def _see_open(path: Any, mode: str | None, flags: int) -> bool:
     del mode  # the flags say the same
     if type(path) is int:
         return False
-    path = _absolute(path)
+    path = absolute(path)
     if not path or _left_out.holds(path):
         return False
     # What the recorder itself opens for one run is no file of another one around it.
@@ -174,7 +198,7 @@ def _is_nameless(flags: int) -> bool:
 
 
 def _see_move(source: Any, target: Any, source_folder: int = -1, target_folder: int = -1) -> None:
-    source, target = _absolute(source, source_folder), _absolute(target, target_folder)
+    source, target = absolute(source, source_folder), absolute(target, target_folder)
     if source and target and not _left_out.holds(target):
         for tracker in _trackers:
             tracker.see_moved(source, target)
@@ -189,7 +213,7 @@ def _see_database(path: Any) -> None:
         path = path[path.find("/", 2) :] if path.startswith("//") else path
     if path in ("", ":memory:"):
         return
-    path = _absolute(path)
+    path = absolute(path)
     if path and not _left_out.holds(path):
         for tracker in _trackers:
             tracker.see_read_and_written(path)
@@ -207,8 +231,13 @@ _OTHERS: dict[str, Callable[..., None]] = {
 }
 
 
-def _absolute(path: Any, folder: int = -1) -> str:
-    """Return the whole path, empty when there is none; links stay as they are."""
+def absolute(path: Any, folder: int = -1) -> str:
+    """Return the whole path, empty when there is none; links stay as they are.
+
+    Args:
+        path: As a program gives it.
+        folder: A descriptor of the folder that it is relative to; -1 for the working directory.
+    """
     if type(path) is not str:
         path = os.fsdecode(path)
     if "\0" in path or not path:

@@ -21,19 +21,22 @@ if TYPE_CHECKING:
 _ENCODING, _ENCODING_ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 LIMIT = 100_000
-"""Distinct files that a process notes; of further ones only their number."""
+"""Distinct inputs that a process notes, and as many outputs; of further ones only their number."""
 
 UNLISTED_LIMIT = 1_000_000
-"""Further files that are counted."""
+"""Further inputs, and outputs, that are counted."""
 
 HASHED_BEFORE_CHANGE = 4 << 20
 """Bytes up to which an input is hashed when the program is about to write over it."""
 
 READ, WRITTEN, UPDATED, MOVED = "r", "w", "u", "m"
-HASHED, UNLISTED = "h", "l"
+HASHED, UNLISTED, UNLISTED_OUTPUT = "h", "l", "k"
 DECLARED_INPUT, DECLARED_OUTPUT = "I", "O"
 ARGUMENT = "A"
 """What a line of the journal says of a file, by its first letter."""
+
+UNLISTED_LINES = (b"l\n", b"k\n")
+"""What the journal says of an input and of an output beyond the limit."""
 
 _OWN_ABOVE = (".numbers", ".gitignore")
 
@@ -61,8 +64,8 @@ class Tracker:
         self.folders = tuple(folder.rstrip("/") + "/" for folder in folders)
         self._places = [(folder, f"{os.path.dirname(folder[:-1])}/") for folder in self.folders[:2]]
         self._known: set[str] = set()
-        self._unlisted: set[int] = set()
-        self._lines = 0
+        self._unlisted: tuple[set[int], set[int]] = set(), set()
+        self._lines = [0, 0]
         self._descriptor = -1
         self._file: tuple[int, int] | None = None
         self._is_torn = False
@@ -134,14 +137,17 @@ class Tracker:
     def note(self, role: str, path: str, found: os.stat_result | None = None) -> None:
         """Append a line to the journal, unless there are too many."""
         key = f"{role}{path}"
-        if len(self._known) >= 2 * LIMIT or self._lines >= 2 * LIMIT:
+        # However much is read: what is written is a result.
+        kind = int(role != READ)
+        if self._lines[kind] >= 2 * LIMIT:
             mark = hash(path)
-            if mark not in self._unlisted and len(self._unlisted) < UNLISTED_LIMIT:
-                self._unlisted.add(mark)
-                self._append(UNLISTED.encode() + b"\n")
+            unlisted = self._unlisted[kind]
+            if mark not in unlisted and len(unlisted) < UNLISTED_LIMIT:
+                unlisted.add(mark)
+                self._append(UNLISTED_LINES[kind])
             return
         self._append(line(role, path, found))
-        self._lines += 1
+        self._lines[kind] += 1
         # Only now: a handler of a signal may have raised before.
         self._known.add(key)
 

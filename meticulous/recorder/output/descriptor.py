@@ -32,6 +32,7 @@ from meticulous.recorder.output.watch import THREAD_NAME
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import TextIO
 
     from _typeshed import ReadableBuffer
@@ -42,11 +43,22 @@ _FAST_LINES_PER_SECOND = 3000
 _FAST_BYTES_PER_TICK = 4096
 """Below this many bytes between two ticks, lines are written one by one again."""
 
+_BULK_BYTES_PER_SECOND = 32 << 20
+"""Above this, what is gathered is counted at the end of each line, and written by who prints."""
+
+_LONG_LINE = 64
+"""Bytes of an average line above which that goes on, however slowly they come."""
+
+_LONGEST_FAREWELL = 10_000
+"""Bytes of what the interpreter itself has written that are worth a place in STATUS."""
+
 _GRACE_SECONDS = 1.0
 """How long the end of a run that may not wait gives to a reader who takes nothing."""
 
 _UNSHOWN_BYTES = 1 << 20
 """What is written at most before it is shown, so that a slow reader holds the program up."""
+
+_OWN_MODULES = (__name__, "meticulous.recorder.output.text")
 
 DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
@@ -82,11 +94,17 @@ class DescriptorStream:
         self._trouble = ""
         self._since_look = 0.0
         self._told_closed = False
+        self._is_last_flush = False
+        self._farewell_from = -1
         self._pieces = Pieces()
         self.hand_over = self._pieces.hand_over
         self._writes = 0
         self._written = 0
+        self._written_before = 0
         self._gathering = False
+        self._in_bulk = False
+        self._lines = 0
+        self._size_of_lines = 0
         self._lagging = False
         self._unshown = 0
         self._beside: list[DescriptorStream] = []
@@ -150,18 +168,21 @@ class DescriptorStream:
             return False
         flush(self._original)
         busy = self._gathering or self._lagging
-        written = self._written
         count = self._catch_up(lambda: False)
+        written, self._written_before = self._written - self._written_before, self._written
         many, self._writes = self._writes > _FAST_LINES_PER_SECOND * elapsed, 0
         # A program whose reader is slow, or has gone, meets that itself, line by line.
         may_be_late = self._mirror.failure is None and not self._mirror.is_behind
         # Where Python itself would write each line, or each word, all of them are in the file at
         # once, in order with what children write; in a flood they are only shown tick by tick.
         may_gather = may_be_late and not self.shows_terminal and not self._unbuffered
-        if self._gathering and (not may_gather or self._written - written < _FAST_BYTES_PER_TICK):
+        if self._gathering and (not may_gather or written < _FAST_BYTES_PER_TICK):
             self._gather(False)
+        elif self._gathering:
+            self._gather(True, in_bulk=self._is_bulky(written, elapsed))
         elif many and may_gather:
-            self._gather(True)
+            # Nobody knows how long the lines are going to be.
+            self._gather(True, in_bulk=True)
         self._beside = self._find_beside()
         self._lagging = many and may_be_late and not self._gathering
         self._since_look += elapsed
@@ -169,6 +190,14 @@ class DescriptorStream:
             self._since_look = 0.0
             self._look_at_room()
         return count > 0 or busy or self._reserve.is_scarce
+
+    def _is_bulky(self, written: int, elapsed: float) -> bool:
+        """Say whether so much may come before the next tick that who prints has to count it."""
+        if self._in_bulk:
+            lines, self._lines = self._lines, 0
+            size, self._size_of_lines = self._size_of_lines, 0
+            return size >= _LONG_LINE * lines
+        return written > _BULK_BYTES_PER_SECOND * elapsed
 
     def _lock_while(self, may_wait: Callable[[], bool]) -> bool:
         """Take the lock, however long somebody is held up by a slow reader, while `may_wait`."""
@@ -196,7 +225,7 @@ class DescriptorStream:
                     self._mirror.catch_up(may_wait)
             finally:
                 self._is_showing = False
-                if self._gathering:
+                if self._gathering and not self._in_bulk:
                     set_line_buffering(self._text, False)
         finally:
             self._lock.release()
@@ -241,7 +270,7 @@ class DescriptorStream:
             self.state = "stopped"
             if has_lock:
                 self._lock.release()
-            if at_exit and self.last_flush_fails:
+            if at_exit and self.last_flush_fails and not self._is_last_flush:
                 self._gather(True)
                 self._text.become_direct()
                 self._text.write("\n")
@@ -253,6 +282,61 @@ class DescriptorStream:
                 f"{self.name} was emptied while the program ran, as `> /dev/{self.name}`"
                 " does; what it held before is lost"
             )
+
+    def settle(self, may_wait: Callable[[], bool] = lambda: True) -> None:
+        """Carry on all there is, and each line at once from now on: nobody calls `tick` any more.
+
+        Args:
+            may_wait: Asked again and again whether a slow reader of the output is waited for.
+        """
+        self._lagging = False
+        self._gather(False)
+        flush_c_library()
+        for stream in (self._original, self._text, getattr(sys, self.name)):
+            flush(stream)
+        self._catch_up(may_wait)
+
+    def call_at_flush(self, call: Callable[[], None]) -> None:
+        """Have `call` called after each flush of our object, also the interpreter's last."""
+        self._text.call_at_flush(call)
+
+    def stop_in_last_flush(self) -> OSError | None:
+        """Stop within the interpreter's last flush, and return what that flush is to meet."""
+        # Whatever thread had our lock has been stopped for ever.
+        self._lock = threading.RLock()
+        self._is_showing = False
+        failure = self._failure if self.last_flush_fails else None
+        self._is_last_flush = True
+        self.stop(at_exit=True)
+        return failure
+
+    def write_with(self, write: Callable[[bytes], int]) -> None:
+        """Have our object, which has been stopped, write with `write` and stay to the very end."""
+        self._text.write_with(write)
+        place = f"__{self.name}__"
+        if getattr(sys, place) is self._original:
+            # Python's own is flushed when it goes, which is to be no sooner than without us.
+            self._original.successor = None
+            self._text.predecessor = self._original
+            setattr(sys, place, self._text)
+
+    @property
+    def farewell(self) -> str:
+        """What the interpreter itself has written, as it does with the text of `sys.exit`."""
+        if self._farewell_from < 0 or not self._mirror.has_source:
+            return ""
+        data = os.pread(self._file, _LONGEST_FAREWELL, self._farewell_from)
+        return data.decode("utf-8", "replace").rstrip("\n")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the program has left our object where it was."""
+        return getattr(sys, self.name) is self._text
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all goes well: the file takes output, and somebody reads what is shown."""
+        return self.state == "capturing" and self._failure is None
 
     @property
     def last_flush_fails(self) -> bool:
@@ -308,6 +392,21 @@ class DescriptorStream:
             self.write(memoryview(data).cast("B")[count:])
         return size
 
+    def end_line(self) -> None:
+        """Drain, or, in a flood of long lines, only when there is much.
+
+        It is asked for with nothing left in the text layer, so anything may be done here.
+        """
+        if self._in_bulk:
+            size = self._pieces.size_of_last
+            self._lines += size > 0
+            self._size_of_lines += size
+            self._unshown += size
+            if self._unshown < _UNSHOWN_BYTES:
+                return
+            self._unshown = 0
+        self.drain()
+
     def drain(self) -> None:
         """Write what was handed over to the file and show it.
 
@@ -318,6 +417,8 @@ class DescriptorStream:
         for stream in self._find_beside():
             stream._catch_up()
         self._writes += 1
+        if self.descriptor == 2 and self._farewell_from < 0 and _is_called_by_interpreter():
+            self._farewell_from = self._mirror.position
         if self._writes == 150 and not self._gathering:
             self._wake()
         with self._lock:
@@ -404,7 +505,9 @@ class DescriptorStream:
         if self._lock.acquire(timeout=1.0):
             try:
                 self._mirror.catch_up()
-                self._give_up(OSError(errno.ENOSPC, "the disk is nearly full"))
+                lost = OSError(errno.EROFS, "the file system takes nothing any more")
+                full = OSError(errno.ENOSPC, "the disk is nearly full")
+                self._give_up(lost if self._reserve.is_lost else full)
             finally:
                 self._lock.release()
 
@@ -442,9 +545,12 @@ class DescriptorStream:
             trouble, self._trouble = self._trouble, ""
             self._failed(trouble)
 
-    def _gather(self, on: bool) -> None:
+    def _gather(self, on: bool, in_bulk: bool = False) -> None:
         self._gathering = on
-        set_line_buffering(self._text, not on)
+        if in_bulk != self._in_bulk:
+            self._in_bulk = in_bulk
+            self._text.obey_flushes(self.drain if in_bulk else None)
+        set_line_buffering(self._text, not on or in_bulk)
 
     def _release_text(self, at_exit: bool) -> None:
         # It may have been kept by somebody, and is used from now on without us.
@@ -493,3 +599,11 @@ class DescriptorStream:
         self._pieces.clear()
         self._text.become_direct()
         set_line_buffering(self._text, True)
+
+
+def _is_called_by_interpreter() -> bool:
+    """Say whether a stream is written to with no code of the program under way."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") in _OWN_MODULES:
+        frame = frame.f_back
+    return frame is None

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from meticulous.recorder.output.descriptor import DescriptorStream
+    from meticulous.recorder.output.watch import Watch
+
+watches: list[Watch] = []
+"""The watches of this process that have a thread."""
 
 active: list[DescriptorStream] = []
 """The streams that are capturing in this process, outermost first."""
@@ -46,6 +50,9 @@ def _before_fork() -> None:
     global _fork_lock_held
     if not active:
         return
+    # First, for their threads may want the lock before they end.
+    for watch in watches:
+        watch.pause_for_fork()
     _fork_lock_held = _fork_lock.acquire(timeout=1.0)
     # What is still buffered would otherwise be written by parent and child both.
     for stream in active:
@@ -58,12 +65,15 @@ def _after_fork() -> None:
     if _fork_lock_held:
         _fork_lock_held = False
         _fork_lock.release()
+    for watch in watches:
+        watch.resume()
 
 
 def _in_child() -> None:
     global _fork_lock, _fork_lock_held
     _fork_lock = threading.Lock()
     _fork_lock_held = False
+    watches.clear()
     for stream in active:
         stream.after_fork_in_child()
 

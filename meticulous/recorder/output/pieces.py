@@ -32,6 +32,14 @@ class Pieces:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def size_of_last(self) -> int:
+        """How many bytes were handed over last, 0 when they have been written."""
+        try:
+            return len(self._waiting[-1])
+        except IndexError:
+            return 0
+
     def clear(self) -> None:
         """Forget everything."""
         self._waiting.clear()

@@ -58,6 +58,9 @@ _LOOKED_AT_AGAIN = 1024
 _LEAST_PIECE = 1 << 14
 """Bytes that are worth a try when more cannot be had."""
 
+_LOST = (errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV)
+"""What a file system answers that has become read-only, or has failed."""
+
 _RESERVE, _GIVE_BACK = 0x4030582A, 0x4030582B
 """FS_IOC_RESVSP64 and FS_IOC_UNRESVSP64 of Linux on machines of 64 bits."""
 
@@ -77,6 +80,7 @@ class Reserve:
         "_looks_at_rest",
         "_size",
         "_until",
+        "is_lost",
         "is_nearly_full",
         "is_scarce",
         "mark",
@@ -94,6 +98,8 @@ class Reserve:
         """Up to where the file is kept; None while all of it is."""
         self.is_nearly_full = False
         """Whether the disk had hardly any room left at the last look."""
+        self.is_lost = False
+        """Whether the file system takes nothing any more: it is read-only, or has failed."""
         self.is_scarce = False
         """Whether another process could fill the disk before the next look."""
 
@@ -107,10 +113,17 @@ class Reserve:
         """Look at the disk, and hold room ahead of the file's end, as much as there should be.
 
         Returns:
-            False when the disk, or a quota, has no more.
+            False when the disk, or a quota, has no more, or takes nothing at all.
         """
-        free = self._look_at_disk()
-        grown = self._look_at_size()
+        try:
+            free = self._look_at_disk()
+            grown = self._look_at_size()
+        except OSError as error:
+            if error.errno not in _LOST:
+                raise
+            self.is_lost = True
+        if self.is_lost:
+            return False
         if self._is_off:
             return True
         if grown < 0:  # emptied; what was held has gone with it
@@ -157,6 +170,8 @@ class Reserve:
     def _look_at_disk(self) -> int:
         """Return how many bytes are free."""
         disk = os.fstatvfs(self._file)
+        # A file system that has failed says so to whoever writes, and be it nothing.
+        os.write(self._file, b"")
         free = (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail) * disk.f_frsize
         self.is_scarce = free < _SCARCE_BYTES
         twentieth = disk.f_blocks * disk.f_frsize // 20
@@ -208,8 +223,9 @@ class Reserve:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return False
+            self.is_lost = error.errno in _LOST
             self._is_off = error.errno != errno.EINTR
-            return True
+            return not self.is_lost
         self._until = start + count
         return True
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
         def drain(self) -> None: ...  # noqa: D102
 
+        def end_line(self) -> None:
+            """Asks for a drain because a line has ended, or because the program flushes."""
+
 
 _GATHERED_BYTES = 1 << 16
 """What the text layer gathers at most before it hands it over."""
@@ -80,6 +83,8 @@ class _Descriptor:
     def drain(self) -> None:
         """Do nothing: all has been written."""
 
+    end_line = drain
+
 
 class _Bytes(io.RawIOBase):
     """The lowest layer: bytes that are written go to the writer at once."""
@@ -121,6 +126,10 @@ class _HandingOver(_Bytes):
         super().__init__(writer)
         vars(self)["write"] = writer.hand_over
 
+    def flush(self) -> None:
+        super(_Bytes, self).flush()
+        self.writer.end_line()
+
     def become_direct(self) -> None:
         """Write to the descriptor from now on, without a line of Python, so at any late moment."""
         # Without the writer, which holds Python's own stream: that one is flushed when it goes, and
@@ -132,6 +141,9 @@ class _HandingOver(_Bytes):
 
 class TextIOOverDescriptor(io.TextIOWrapper):
     """As the stream that Python itself makes, with another object below."""
+
+    predecessor: TextIO | None = None
+    """Python's own stream, where that is to live as long as this one."""
 
     @property
     def buffer(self) -> io.RawIOBase:  # type: ignore[override]
@@ -147,6 +159,38 @@ class TextIOOverDescriptor(io.TextIOWrapper):
         if isinstance(below, _HandingOver):
             return _Bytes(below.writer)
         return below  # type: ignore[return-value]
+
+    def obey_flushes(self, drain: Callable[[], None] | None) -> None:
+        """Have `drain` called when the program itself flushes; None for no more."""
+        if drain is None:
+            vars(self).pop("flush", None)
+            return
+        flush = super().flush
+
+        def flush_and_drain() -> None:
+            flush()
+            drain()
+
+        # What the text layer asks for at the end of a line goes past this.
+        vars(self)["flush"] = flush_and_drain
+
+    def call_at_flush(self, call: Callable[[], None]) -> None:
+        """Have `call` called after each flush, as long as the writer is there."""
+        # ValueError: the program has detached the layer below.
+        with contextlib.suppress(ValueError, OSError):
+            below = super().buffer
+            flush = below.flush
+
+            def flush_and_call() -> None:
+                flush()
+                call()
+
+            vars(below)["flush"] = flush_and_call
+
+    def write_with(self, write: Callable[[bytes], int]) -> None:
+        """Write with `write` from now on, in place of the writer."""
+        with contextlib.suppress(ValueError, OSError):
+            vars(super().buffer).update(write=write, flush=bool)
 
     def become_direct(self) -> None:
         """Write past the writer from now on, straight to the descriptor."""

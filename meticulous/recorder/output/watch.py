@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import threading
 import time
+
+from meticulous.recorder.output.forks import watches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ LONGEST_PAUSE = 0.25
 
 HASTY_PAUSE = 0.004
 """Seconds between two looks in haste."""
+
+_PATIENCE = 0.5
+"""Seconds that a fork waits at most for a thread to end."""
 
 
 class Watch:
@@ -50,11 +57,45 @@ class Watch:
         self._stopping = False
         self.is_in_haste = False
         """Whether the next look should come very soon."""
-        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._is_paused = False
+        self._thread = self._make_thread()
+
+    def _make_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         """Begin."""
+        self._last_tick = self._last_beat = time.monotonic()
         self._thread.start()
+        watches.append(self)
+
+    def pause_for_fork(self) -> None:
+        """Have no thread for the moment, for CPython 3.12 warns of a fork beside threads.
+
+        3.13 looks for threads only when `resume` has been called, and warns in any case.
+        """
+        is_alone = threading.active_count() == 1 + len(watches)
+        if sys.version_info[:2] != (3, 12) or not is_alone or self._stopping:
+            return
+        if threading.current_thread() is self._thread:
+            return
+        before = _count_threads()
+        self._stopping = True
+        self.wake()
+        self._thread.join(_PATIENCE)
+        self._is_paused = True
+        deadline = time.monotonic() + _PATIENCE
+        # What Python has seen end may have to be taken out of the system's list still.
+        while before and _count_threads() == before and time.monotonic() < deadline:
+            time.sleep(0)
+
+    def resume(self) -> None:
+        """Go on after a fork."""
+        if self._is_paused:
+            self._is_paused = self._stopping = False
+            if not self._thread.is_alive():
+                self._thread = self._make_thread()
+                self._thread.start()
 
     def wake(self) -> None:
         """Ask for a tick soon; safe in a signal's handler."""
@@ -64,6 +105,8 @@ class Watch:
     def stop(self, may_wait: Callable[[], bool] = lambda: True) -> None:
         """End; waits for a tick under way, such as output to a slow reader, while `may_wait`."""
         self._stopping = True
+        if self in watches:
+            watches.remove(self)
         self.wake()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(1.0)
@@ -72,15 +115,14 @@ class Watch:
 
     def _run(self) -> None:
         pause = SHORTEST_PAUSE
-        last_tick = last_beat = time.monotonic()
         while True:
             self._bell.acquire(timeout=pause)
             if self._stopping:
                 return
             now = time.monotonic()
             with self._guard():
-                busy = self._tick(now - last_tick)
-            last_tick = now
+                busy = self._tick(now - self._last_tick)
+            self._last_tick = now
             if self.is_in_haste:
                 pause = HASTY_PAUSE
             elif busy:
@@ -88,6 +130,14 @@ class Watch:
                 pause = max(SHORTEST_PAUSE - (time.monotonic() - now), SHORTEST_PAUSE / 10)
             else:
                 pause = min(2 * max(pause, SHORTEST_PAUSE), LONGEST_PAUSE)
-            if now - last_beat >= self._interval:
+            if now - self._last_beat >= self._interval:
                 self._beat()
-                last_beat = now
+                self._last_beat = now
+
+
+def _count_threads() -> int:
+    """Return how many threads the system counts in this process, 0 where it does not tell."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 0

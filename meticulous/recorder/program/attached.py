@@ -15,6 +15,7 @@ from meticulous.folder import layout, liveness, status
 from meticulous.folder.encoding import encode_document
 from meticulous.folder.plain import plain
 from meticulous.folder.writing import write_atomically
+from meticulous.recorder.ending.outcome import by_time_limit
 from meticulous.recorder.place import USUAL
 from meticulous.recorder.provenance import loaded_files
 from meticulous.recorder.randomness.watch import Observation
@@ -94,6 +95,7 @@ class AttachedRecording:
         self.state = "running"
         self.last_looks: list[Callable[[], None]] = []
         self.repository: str | None = os.environ.get(layout.REPOSITORY_VARIABLE)
+        self.was_told = False
         self._owner = os.getpid()
         self.randomness = observe_randomness()
         if ignored:
@@ -110,17 +112,27 @@ class AttachedRecording:
         """Tell what is seen of random numbers now: a seed that was drawn stands nowhere else."""
         tell_randomness(self.writer.paths.directory)
 
+    def tell_time_limit(self) -> None:
+        """Note, and tell, that the program is told at a safe point that its time is over."""
+        self.was_told = True
+        tell(self.writer.paths.directory, ending=_declared(by_time_limit()))
+
     def finish(self, ending: Ending) -> None:
         """Tell how this part of the program ended; the process's own end has the last word."""
         if not self.is_running:
             return
+        if self.was_told and ending.status == status.SUCCESS:
+            ending = by_time_limit(ending.exit_code)
         self.state = "finished"
         for look in self.last_looks:
             look()
-        declared = {"status": ending.status, "reason": ending.reason}
         self.write_randomness()
-        tell(self.writer.paths.directory, ending=declared)
+        tell(self.writer.paths.directory, ending=_declared(ending))
         self.writer.close()
+
+
+def _declared(ending: Ending) -> dict[str, str | None]:
+    return {"status": ending.status, "reason": ending.reason, "signal": ending.signal}
 
 
 def attach(

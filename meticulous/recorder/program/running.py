@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from meticulous.errors import MeticulousError, ProgramNotFoundError
+from meticulous.errors import TIME_LIMIT_CODE, MeticulousError, ProgramNotFoundError
 from meticulous.folder import allocation, layout, liveness, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
 from meticulous.recorder import opening, provenance, spelling
@@ -29,6 +29,7 @@ from meticulous.recorder.program.attached import introduce_recorder
 from meticulous.recorder.program.command import Command
 from meticulous.recorder.program.startable import check_startable
 from meticulous.recorder.program.streams import ProgramStreams
+from meticulous.recorder.reproduction import find_order
 from meticulous.recorder.writer import say
 
 TYPE_CHECKING = False
@@ -205,8 +206,11 @@ class RecordedProgram:
     def _write_end(self, ending: Ending) -> None:
         writer = self.writer
         declared = self._handed_over.get("ending")
-        if ending.status == status.SUCCESS and declared:
+        is_orderly = ending.exit_code == 0 or _is_time_over(ending, declared)
+        if is_orderly and declared:
             ending.status, ending.reason = declared["status"], declared["reason"]
+            if ending.status == status.TIMEOUT:
+                ending.signal = declared.get("signal")
         for message in self._handed_over.get("warnings", []):
             # The program's account begins with what it found in the metadata.
             if message not in writer.metadata.get("warnings", ()):
@@ -284,9 +288,10 @@ def run_program(words: Sequence[str], **settings: Any) -> Ending:
     """
     command = Command(words)
     check_startable(command)
+    order = find_order()
+    registered = None if order is None else order.registered_args(command.words)
     plan = opening.Plan(
-        parse_words(command.arguments),
-        {},
+        *(registered or (parse_words(command.arguments), {})),
         command=command.words,
         original_command=sys.orig_argv,
         main_script=command.main_file,
@@ -298,9 +303,17 @@ def run_program(words: Sequence[str], **settings: Any) -> Ending:
     record = opening.open_record(plan)
     if record.place.is_found:
         say(f"recording in {record.place.directory}, found above this folder")
-    program = RecordedProgram(command, record)
+    program = RecordedProgram(command, record, keeps_args=registered is not None)
+    if registered is not None:
+        os.environ[layout.ARGS_VARIABLE] = record.writer.paths.path(layout.ARGS)
     program.start()
-    return program.wait()
+    ending = program.wait()
+    if ending.status == status.TIMEOUT:
+        from meticulous.recorder.ending import requeue
+
+        if requeue.is_wanted(record.writer.paths.directory):
+            requeue.requeue(record.writer.paths.directory)
+    return ending
 
 
 def replace_process(words: Sequence[str]) -> NoReturn:
@@ -340,6 +353,12 @@ def _cannot_execute(command: Command, error: OSError) -> ProgramNotFoundError:
         f"{command.words[0]!r} cannot be run: {error.strerror}. Is it a program for this machine, "
         "or a script with a first line such as `#!/bin/sh`?"
     )
+
+
+def _is_time_over(ending: Ending, declared: dict[str, Any] | None) -> bool:
+    """Say whether the program left because it was told at a safe point that its time is over."""
+    is_told = declared is not None and declared["status"] == status.TIMEOUT
+    return is_told and ending.exit_code == TIME_LIMIT_CODE
 
 
 def _waited_for() -> list[signal.Signals]:

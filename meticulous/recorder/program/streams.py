@@ -97,6 +97,10 @@ class ProgramStreams:
         self._catch_up()
         for mirror in self._mirrors:
             self._report(mirror)
+        # A quick program may have met a full disk between two looks, and nobody has noticed.
+        has_room = [reserve.top_up() for reserve in self._reserves]
+        if not self._is_full and not all(has_room):
+            self._tell_of_end()
         for reserve in self._reserves:
             reserve.close()
 
@@ -111,8 +115,12 @@ class ProgramStreams:
 
     def _look_at_room(self) -> None:
         has_room = [reserve.top_up() for reserve in self._reserves]
+        if self._is_lost:
+            self._ask_for_all()
+            self._tell("the file system takes nothing any more")
+            return
         if any(reserve.is_nearly_full for reserve in self._reserves) and self._ask_for_all():
-            self._tell("nearly full")
+            self._tell("the disk is nearly full")
         # Children of a program that listens, and programs that do not, still write to the files.
         if all(has_room):
             return
@@ -123,7 +131,7 @@ class ProgramStreams:
             reserve.keep(mirror.position)
         self._recycle()
         if any(reserve.mark is not None for reserve in self._reserves):
-            self._tell("full")
+            self._tell("the disk is full")
 
     def _recycle(self) -> None:
         for mirror, reserve in zip(self._mirrors, self._reserves, strict=True):
@@ -143,8 +151,17 @@ class ProgramStreams:
             self._hasty_ticks = _HASTY_TICKS
         return descriptor in self._asked
 
-    def _tell(self, state: str) -> None:
-        message = f"the output is recorded no further, for the disk is {state}"
+    @property
+    def _is_lost(self) -> bool:
+        return any(reserve.is_lost for reserve in self._reserves)
+
+    def _tell(self, reason: str) -> None:
+        message = f"the output is recorded no further, for {reason}"
+        self._writer.warn("the output", f"{message} ({self._writer.paths.directory})", True)
+
+    def _tell_of_end(self) -> None:
+        reason = "the file system takes nothing any more" if self._is_lost else "the disk is full"
+        message = f"{reason}: the end of the output may be missing, here and in the record"
         self._writer.warn("the output", f"{message} ({self._writer.paths.directory})", True)
 
     def _report(self, mirror: Mirror) -> None:

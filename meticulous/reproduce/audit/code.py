@@ -6,7 +6,7 @@ import shlex
 
 from meticulous.folder import layout
 from meticulous.reader.files import Files
-from meticulous.reproduce.answers import Answer, count_of, no, unknown, yes
+from meticulous.reproduce.answers import YES, Answer, count_of, no, unknown, yes
 from meticulous.reproduce.audit.subject import Subject
 from meticulous.reproduce.repository import code_of, command_of
 from meticulous.reproduce.verify.code import check_commit, check_sources, published
@@ -20,8 +20,22 @@ def commit(subject: Subject) -> Answer:
 
 
 def on_remote(subject: Subject) -> Answer:
-    """Say whether a remote has the code."""
-    return published(subject.record, subject.holder, name_branches=False)
+    """Say whether a remote has the code, and one that others may reach."""
+    answer = published(subject.record, subject.holder, name_branches=False)
+    remote = subject.holder.remote
+    if answer.outcome == YES and remote is not None and _is_folder(remote[1]):
+        return unknown(
+            f"a remote holds it, but {remote[0]} is a folder, and who can reach that is not known",
+            "publish it, and git remote set-url there, or add the public remote",
+        )
+    return answer
+
+
+def _is_folder(url: str) -> bool:
+    """Say whether the address of a remote is a path, not one on the network such as host:path."""
+    if url.startswith("file:"):
+        return True
+    return "://" not in url and ":" not in url.partition("/")[0]
 
 
 def sources(subject: Subject) -> Answer:

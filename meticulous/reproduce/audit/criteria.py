@@ -10,15 +10,16 @@ SOURCES = {
         "https://neurips.cc/public/guides/PaperChecklist",
     ),
     "ML": (
-        "Machine Learning Reproducibility Checklist 2.0 (J. Pineau)",
+        "The Machine Learning Reproducibility Checklist, version 2.0, with its section",
         "https://www.cs.mcgill.ca/~jpineau/ReproducibilityChecklist.pdf",
     ),
     "Code": (
-        "ML Code Completeness Checklist (Papers with Code)",
+        "ML Code Completeness Checklist, with the number of its item",
         "https://github.com/paperswithcode/releasing-research-code",
     ),
     "ACM": (
-        "ACM Artifact Review and Badging 1.1, with the badge",
+        "ACM Artifact Review and Badging, version 1.1, with the badge; 'available' asks besides "
+        "for an archive with an identifier, 'reproduced' for another team than the authors",
         "https://www.acm.org/publications/policies/artifact-review-and-badging-current",
     ),
 }
@@ -55,7 +56,7 @@ CRITERIA = (
     Criterion(
         "readme",
         "its top folder has a README",
-        ("Code 5", "ML code", "ACM functional", "ACM reusable"),
+        ("NeurIPS 13", "Code 5", "ML code", "ACM functional", "ACM reusable"),
     ),
     Criterion(
         "license", "its top folder says what others may do with it", ("NeurIPS 13", "ACM reusable")
@@ -80,7 +81,7 @@ CRITERIA = (
     ),
     Criterion("hardware", "the record describes the hardware", ("NeurIPS 8", "ML results")),
     Criterion("compute", "the record says how long it took", ("NeurIPS 8", "ML results")),
-    Criterion("seed", "the seed is recorded", ("NeurIPS 4", "ML results")),
+    Criterion("seed", "the seed is recorded", ("NeurIPS 4",)),
     Criterion("seeded", "no random generator was used unseeded", ("NeurIPS 4",)),
     Criterion(
         "repetitions",
@@ -94,10 +95,10 @@ CRITERIA = (
     Criterion(
         "outputs",
         "what was written lies in the folder of the experiment or the repository",
-        ("ML results", "ACM functional"),
+        ("ACM functional",),
     ),
     Criterion("success", "it ended with success", ("ACM functional",)),
-    Criterion("results", "the record has results", ("Code 5", "ML results")),
+    Criterion("results", "the record has results", ("Code 5", "ML code")),
     Criterion(
         "reproduced", "it was run again, and the results agreed", ("NeurIPS 4", "ACM reproduced")
     ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from meticulous.reader.record import Record
-from meticulous.reproduce.comparison.normal_text import normalize
+from meticulous.reproduce.comparison.normal_text import normalize_result
 from meticulous.reproduce.comparison.places import Place, Places
 from meticulous.reproduce.comparison.tally import Tallies, weighed
 from meticulous.reproduce.comparison.tolerance import Tolerances
@@ -19,7 +19,7 @@ PART = "args"
 def compare_arguments(
     recorded: Record, reproduced: Record, tolerances: Tolerances, places: Places
 ) -> list[Finding]:
-    """Return the arguments that differ, but for paths and times; equal ones are no result.
+    """Return the arguments that differ, but for paths and the time of the run; equal ones are none.
 
     A program that makes several experiments may make them in another order, or with what it finds
     on the machine. Records of the original recorder wrote some values otherwise.
@@ -45,7 +45,7 @@ def compare_arguments(
 
 def _general(value: Any, place: Place) -> Any:
     if isinstance(value, str):
-        return normalize(value, place)
+        return normalize_result(value, place)
     if isinstance(value, dict):
         return {key: _general(inner, place) for key, inner in value.items()}
     if isinstance(value, list):

@@ -12,8 +12,9 @@ from typing import Any
 
 from meticulous.folder import layout
 from meticulous.reader.files import Files
-from meticulous.reproduce.comparison.normal_text import normalize
+from meticulous.reproduce.comparison.normal_text import normalize_name
 from meticulous.reproduce.comparison.places import Place, Places
+from meticulous.reproduce.comparison.tally import A_CACHE
 from meticulous.reproduce.verdict import TEMPORARY
 
 _REPOSITORY = "repository"
@@ -110,7 +111,10 @@ def pair_outputs(recorded: str, reproduced: str, places: Places) -> Iterator[Pai
             yield Pair(name, one, other, TEMPORARY, decides=False)
             continue
         remark = f"named {renamed[key][1]} now" if key in renamed else ""
-        yield Pair(name, one, other, remark)
+        if is_outside and _is_cached(name):
+            yield Pair(name, one, other, A_CACHE, decides=False)
+        else:
+            yield Pair(name, one, other, remark)
 
 
 def _listed(folder: str) -> dict[Key, Mapping[str, Any]] | None:
@@ -126,8 +130,10 @@ def _listed(folder: str) -> dict[Key, Mapping[str, Any]] | None:
 
 
 def count_unlisted(folder: str) -> int:
-    """Return how many files a run opened beyond those that its files.json lists."""
-    count = Files(folder).mapping(layout.FILES).get("not-listed")
+    """Return how many files a run wrote, or may have, beyond those that its files.json lists."""
+    content = Files(folder).mapping(layout.FILES)
+    # Older lists do not tell inputs from outputs.
+    count = content.get("not-listed-outputs", content.get("not-listed"))
     return count if type(count) is int and count > 0 else 0
 
 
@@ -216,6 +222,11 @@ def _is_temporary(name: str) -> bool:
     return name.startswith(tuple(f"{folder}{os.sep}" for folder in folders))
 
 
+def _is_cached(name: str) -> bool:
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return name.startswith((f"{cache}{os.sep}", f"{os.path.realpath(cache)}{os.sep}"))
+
+
 def _renamed(one: Mapping[Key, Any], other: Mapping[Key, Any], places: Places) -> dict[Key, Key]:
     """Return what files that only one run has are called in the other, where that is certain."""
     gone = _by_general_name(one.keys() - other.keys(), places.recorded)
@@ -230,7 +241,7 @@ def _renamed(one: Mapping[Key, Any], other: Mapping[Key, Any], places: Places) -
 def _by_general_name(keys: set[Key], place: Place) -> dict[Key, list[Key]]:
     found: dict[Key, list[Key]] = {}
     for where, name in sorted(keys):
-        general = normalize(name, place)
+        general = normalize_name(name, place)
         if general != name:
             found.setdefault((where, general), []).append((where, name))
     return found

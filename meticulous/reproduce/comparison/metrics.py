@@ -15,6 +15,7 @@ from meticulous.reader.files import Files
 from meticulous.reader.series.metrics import STEP, TIME
 from meticulous.reader.table.flattening import flatten
 from meticulous.reader.wording import count_text, value_text
+from meticulous.reproduce.comparison.attempts import Superseded, starts_of
 from meticulous.reproduce.comparison.places import Places
 from meticulous.reproduce.comparison.tally import Tally, weighed
 from meticulous.reproduce.comparison.tolerance import Tolerances
@@ -34,13 +35,18 @@ _LONG_INTEGER = 19
 class _Log:
     """One of the two files, read row by row.
 
+    Args:
+        file: The file; None for none.
+        superseded: Knows the rows that are passed over.
+
     Attributes:
         broken: How many lines could not be read.
         rows: How many rows were read.
     """
 
-    def __init__(self, file: BinaryIO | None) -> None:
+    def __init__(self, file: BinaryIO | None, superseded: Superseded | None = None) -> None:
         self._file = file
+        self._superseded = superseded
         self._steps: dict[str, float] = {}
         self.broken = 0
         self.rows = 0
@@ -53,6 +59,8 @@ class _Log:
                 return None
             row = self._decode(line)
             if row is not None:
+                if self._superseded is not None and self._superseded.holds(row):
+                    continue
                 row.pop(TIME, None)
                 self.rows += 1
                 return row
@@ -244,7 +252,7 @@ def compare_metrics(
     files = Files(recorded), Files(reproduced)
     opened = [one.open(layout.METRICS) for one in files]
     try:
-        logs = _Log(opened[0]), _Log(opened[1])
+        logs = _Log(opened[0], _superseded(recorded, opened[0])), _Log(opened[1])
         comparison = _Comparison(tolerances, places)
         comparison.run(*logs)
     except OSError as error:
@@ -259,6 +267,22 @@ def compare_metrics(
         if log.broken:
             problems.append(f"{count_text(log.broken, f'{whose} line')} cannot be read")
     return findings + [_unknown("; ".join(problems))] * bool(problems)
+
+
+def _superseded(folder: str, file: BinaryIO | None) -> Superseded | None:
+    """Return what knows the rows that a resumed run logged again; None for any other run."""
+    found = Superseded(starts_of(folder))
+    if file is None or not found.is_resumed:
+        return None
+    for line in iter(lambda: file.readline(LONGEST_LINE), b""):
+        try:
+            row = loads(line)
+        except JSONDecodeError:
+            continue
+        if isinstance(row, dict):
+            found.learn(row)
+    file.seek(0)
+    return found
 
 
 def _finding(name: str, series: _Series) -> Finding:

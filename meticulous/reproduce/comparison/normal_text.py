@@ -26,11 +26,12 @@ _UNIT = (
     r"|min(?:s|utes?)?(?:(?= ?\d+(?:\.\d+)? ?s(?:ec|econds?)?\b)|(?! ?[-+.:=\d])))"
 )
 _COUNT = r"\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
+_UUID = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
 _RULES = [
     (re.compile(pattern), word, needed)
     for pattern, word, *needed in (
         (r"0x[0-9a-fA-F]{4,}", "<address>", "0x"),
-        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>", "-"),
+        (_UUID, "<uuid>", "-"),
         (
             r"(?<![\w/])/(?:private/)?(?:tmp|var/folders|var/tmp|dev/shm)(?:/[\w.+-]+)+",
             "<temp>",
@@ -77,6 +78,41 @@ _RULES = [
 """What is recognised, in this order, the word that takes its place, and for the sake of speed
 what a line must hold one of to be looked at."""
 
+_COUNTED = (
+    r"(?:it|its|iters?|steps?|samples?|examples?|images?|imgs?|tok|tokens?|batch|batches|epochs?"
+    r"|rows?|records?|items?|[kKMGT]?i?B)"
+)
+_STRICT_RULES = [
+    (re.compile(pattern), word)
+    for pattern, word in (
+        (r"\bat 0x[0-9a-fA-F]{4,}", "at <address>"),
+        (r"\[\d+:\d\d(?::\d\d)?<(?:\?|[\d:]+)", "[<time>"),
+        (rf"(?<![\w.])[?\d.,]+ ?{_COUNTED}/(?:s|sec|second)\b", "<speed>"),
+        (rf"(?<![\w.])[?\d.,]+ ?m?s/{_COUNTED}\b", "<speed>"),
+    )
+]
+_RUN_RULES = [
+    (re.compile(pattern), word)
+    for pattern, word in (
+        (rf"(?<![\w.]){_COUNT} ?{_UNIT}(?: ?{_COUNT} ?{_UNIT})*(?![\w/])", "<duration>"),
+        (
+            r"(?i)\b((?:wall|total|training|train|epoch)?[ _]?time|elapsed|took|run ?-?time|eta)"
+            rf"((?:[ _]?\(s\))? ?[:=]? ?)(?:\d+:)*{_COUNT}",
+            r"\1\2<duration>",
+        ),
+    )
+]
+_OF_THE_RUN = re.compile(
+    r"\b(?:elapsed|took|taken|run ?-?time|wall[ _-]?(?:time|clock)|eta|total time|done|epochs?"
+    r"|finish(?:ed|ing)|complet(?:ed|ion)|saved|saving|wrote|written|writing|ran|running"
+    r"|train(?:ed|ing)|test(?:ed|ing)|evaluat(?:ed|ing|ion)|validat(?:ed|ing|ion)"
+    r"|comput(?:ed|ing)|process(?:ed|ing)|load(?:ed|ing)|compil(?:ed|ing)|prepar(?:ed|ing)"
+    r"|execut(?:ed|ing|ion)|download(?:ed|ing)|generat(?:ed|ing)|built|building|fitted)\b"
+    r"|/(?:it|step|epoch)\b|%\|",
+    re.IGNORECASE,
+)
+"""What a line says that tells how the run went: only there a duration is none of its results."""
+
 _WORTH_LOOKING = re.compile(r"[0-9]")
 
 
@@ -95,6 +131,35 @@ def normalize(line: str, place: Place) -> str:
             if not needed or any(part in line for part in needed):
                 line = pattern.sub(word, line)
     return line
+
+
+def normalize_result(line: str, place: Place) -> str:
+    """Return a line that may hold results with general words for what certainly is none.
+
+    Dates and times stay unless they are those of the run itself; durations stay unless the line
+    tells how the run went; paths stay but for the folders of the run.
+
+    Args:
+        line: The line, without its end.
+        place: Where the run lay, and when it was.
+    """
+    if "\x1b" in line:
+        line = _COLOR.sub("", line)
+    line = place.mark(line).rstrip()
+    if _WORTH_LOOKING.search(line):
+        rules = _STRICT_RULES
+        if _OF_THE_RUN.search(line):
+            rules = [*rules, *_RUN_RULES]
+        for pattern, word in rules:
+            line = pattern.sub(word, line)
+    return line
+
+
+def normalize_name(name: str, place: Place) -> str:
+    """Return the name of a file with general words for what differs between any two runs."""
+    if place.own is None:
+        return normalize(name, place)
+    return re.sub(_UUID, "<uuid>", normalize_result(name, place))
 
 
 def logical_lines(file: IO[str]) -> Iterator[str]:
@@ -119,6 +184,12 @@ def logical_lines(file: IO[str]) -> Iterator[str]:
             left = text
     if left:
         yield left.rstrip("\r")
+
+
+def plain_lines(file: IO[str]) -> Iterator[str]:
+    """Yield the lines of a file without their ends; those longer than `PIECE` in pieces."""
+    while piece := file.readline(PIECE):
+        yield piece.removesuffix("\n")
 
 
 def _last_state(text: str, keep_return: bool) -> str:

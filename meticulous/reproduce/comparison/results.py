@@ -21,6 +21,7 @@ from meticulous.reproduce.comparison.ending import (
 from meticulous.reproduce.comparison.files import BUDGET, compare_outputs, unlisted_outputs
 from meticulous.reproduce.comparison.fitting import warn_of_unfitting
 from meticulous.reproduce.comparison.metrics import compare_metrics
+from meticulous.reproduce.comparison.own_marks import own_marks
 from meticulous.reproduce.comparison.places import Place, Places
 from meticulous.reproduce.comparison.suggesting import suggest_tolerances, tolerance_for
 from meticulous.reproduce.comparison.tally import distance, percent, why_ignored
@@ -126,9 +127,7 @@ def compare_results(
     tolerances = tolerances or Tolerances()
     records = read_record(recorded), read_record(reproduced)
     folders = str(records[0].directory), str(records[1].directory)
-    places = Places(
-        Place(records[0].directory, recorded_root), Place(records[1].directory, reproduced_root)
-    )
+    places = Places(_place(records[0], recorded_root), _place(records[1], reproduced_root))
     endings = compare_endings(*records, places)
     results = [
         *compare_arguments(*records, tolerances, places),
@@ -155,6 +154,10 @@ def compare_results(
     if endings[0].recorded != "SUCCESS":
         reason = f"{reason[:-1]}; both ended with {ending_text(records[0])}."
     return Comparison(findings, verdict, reason, suggestions, warnings)
+
+
+def _place(record: Record, root: Path | None) -> Place:
+    return Place(record.directory, root, own_marks(record.metadata))
 
 
 def _is_asked_for(finding: Finding, tolerances: Tolerances) -> bool:

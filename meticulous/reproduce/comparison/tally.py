@@ -19,6 +19,12 @@ MEASURES = "it measures "
 A_LOG = "a log"
 """What is said of a file that is one by its name."""
 
+MARKS = "the same but for the time, process or temporary folder of each run"
+"""What is said of values that differ in nothing else."""
+
+A_CACHE = "in the cache directory of the user"
+"""What is said of a file that is no result because of where it lies."""
+
 _TEXT_LIMIT = 500
 """Characters of a long text that a finding quotes."""
 
@@ -134,6 +140,13 @@ class Tally:
         self.outside += count
         self.is_bridgeable = False
         self._note(recorded, reproduced, place, math.inf)
+
+    def mark(self, recorded: Any, reproduced: Any, place: str = "") -> None:
+        """Count a pair that differs only in what each value says of its own run."""
+        self.remark(MARKS)
+        self.compared += 1
+        self.within += 1
+        self._note(recorded, reproduced, place, 0.0)
 
     def almost(self, remark: str) -> None:
         """Note that all is the same but for something of no weight, which a remark names."""
@@ -257,7 +270,9 @@ def why_ignored(finding: Finding) -> str:
     if finding.tolerance == str(IGNORED):
         return "ignored"
     found = re.search(rf"{MEASURES}\w+", finding.remark)
-    return found[0].removeprefix("it ") if found else A_LOG if A_LOG in finding.remark else ""
+    if found:
+        return found[0].removeprefix("it ")
+    return next((why for why in (A_LOG, A_CACHE) if why in finding.remark), "")
 
 
 def distance(recorded: float, reproduced: float) -> tuple[float, float]:

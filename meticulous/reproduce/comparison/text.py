@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import IO
 
 from meticulous.folder import layout
 from meticulous.reader.files import Files
 from meticulous.reader.wording import size_text
-from meticulous.reproduce.comparison.normal_text import NUMBER, logical_lines, normalize
-from meticulous.reproduce.comparison.places import Places
+from meticulous.reproduce.comparison.digits import compare_digits, is_number
+from meticulous.reproduce.comparison.normal_text import (
+    NUMBER,
+    logical_lines,
+    normalize,
+    normalize_result,
+    plain_lines,
+)
+from meticulous.reproduce.comparison.places import Place, Places
 from meticulous.reproduce.comparison.tally import Tally, weighed
 from meticulous.reproduce.comparison.tolerance import Tolerances
 from meticulous.reproduce.verdict import UNKNOWN, Finding
@@ -31,6 +39,9 @@ LOOKED_AT = 200_000
 
 NORMALIZED = "the same but for times, durations, paths and process numbers"
 """What is said of two texts that differ in nothing else."""
+
+OWN_TIMES = "the same but for paths, and for when and how long each run took"
+"""The same of texts that may hold results, in which other times and durations count."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -89,8 +100,12 @@ def _compare_stream(
     tally = Tally(applied)
     paths = os.path.join(recorded, name), os.path.join(reproduced, name)
     try:
-        if compare_texts(*paths, tally, places) and not tally.worst:
+        said = compare_texts(*paths, tally, places, are_results=decides)
+        if said.is_normalized and not tally.worst:
             tally.within += 1  # alike is not identical
+        if said.is_cut and not tally.outside:
+            remark = "; ".join(tally.remarks)
+            return Finding("text", name, UNKNOWN, remark=remark, decides=decides)
     except OSError as error:
         remark = f"cannot be read: {error.strerror or error}"
         return Finding("text", name, UNKNOWN, remark=remark, decides=decides)
@@ -104,7 +119,28 @@ def _informative(finding: Finding, decides: bool) -> Finding:
     return finding if decides else replace(finding, decides=False)
 
 
-def compare_texts(recorded: str, reproduced: str, tally: Tally, places: Places) -> bool:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be said of two texts beside their tally.
+
+    Attributes:
+        is_normalized: Whether lines differ only in times and the like, which are not counted.
+        is_cut: Whether only their beginning was compared.
+    """
+
+    is_normalized: bool
+    is_cut: bool
+
+
+def compare_texts(
+    recorded: str,
+    reproduced: str,
+    tally: Tally,
+    places: Places,
+    *,
+    are_results: bool,
+    is_shown: bool = True,
+) -> Said:
     """Compare two text files line by line and count the lines; numbers in them as numbers.
 
     Args:
@@ -112,20 +148,21 @@ def compare_texts(recorded: str, reproduced: str, tally: Tally, places: Places) 
         reproduced: The path of the file now.
         tally: What counts the lines.
         places: Where the runs lie.
-
-    Returns:
-        Whether lines differed only in times, durations and the like, which are not counted.
+        are_results: Whether dates and durations in it may be results; otherwise all are left out.
+        is_shown: Whether it was written for a terminal, where a carriage return overwrites.
     """
     encodings = encoding_of(recorded), encoding_of(reproduced)
     if encodings[0] != encodings[1] and not {"utf-8", "latin-1"} >= set(encodings):
         tally.remark(f"in another encoding ({encodings[1]} instead of {encodings[0]})")
-    is_normalized, looked_at = False, 0
+    general = normalize_result if are_results else normalize
+    lines = logical_lines if is_shown else plain_lines
+    is_normalized, is_cut, looked_at = False, False, 0
+    newline = "\n" if is_shown else None
     with (
-        _open(recorded, encodings[0]) as one,
-        _open(reproduced, encodings[1]) as other,
+        _open(recorded, encodings[0], newline) as one,
+        _open(reproduced, encodings[1], newline) as other,
     ):
-        pairs = zip_longest(logical_lines(one), logical_lines(other))
-        for number, (line, other_line) in enumerate(pairs, 1):
+        for number, (line, other_line) in enumerate(zip_longest(lines(one), lines(other)), 1):
             if line == other_line:
                 tally.compared += 1
             elif line is None or other_line is None:
@@ -133,25 +170,35 @@ def compare_texts(recorded: str, reproduced: str, tally: Tally, places: Places) 
                 tally.unequal(line, other_line, f"line {number}")
             else:
                 looked_at += 1
-                same = _compare_lines(line, other_line, tally, places, f"line {number}")
+                place = f"line {number}"
+                same = _compare_lines(line, other_line, tally, places, place, general)
                 is_normalized = is_normalized or same
             if tally.outside > GIVEN_UP or looked_at > LOOKED_AT:
                 # What was not compared must not be called the same.
                 tally.almost(f"only the first {number:,} lines were compared")
+                is_cut = True
                 break
     if is_normalized:
-        tally.remark(NORMALIZED if not tally.worst else "without times, durations and paths")
-    return is_normalized
+        said = OWN_TIMES if are_results else NORMALIZED
+        tally.remark(said if not tally.worst else "without times, durations and paths")
+    return Said(is_normalized, is_cut)
 
 
-def _compare_lines(line: str, other: str, tally: Tally, places: Places, place: str) -> bool:
+def _compare_lines(
+    line: str,
+    other: str,
+    tally: Tally,
+    places: Places,
+    place: str,
+    general: Callable[[str, Place], str],
+) -> bool:
     """Count a pair of lines; return whether they are the same only after being normalised."""
     if places.is_same(line, other):
         tally.same()
         tally.remark("the same but for the folder in its paths")
         return False
-    one = normalize(line, places.recorded)
-    another = normalize(other, places.reproduced)
+    one = general(line, places.recorded)
+    another = general(other, places.reproduced)
     if one == another:
         tally.same()
         return True
@@ -159,9 +206,13 @@ def _compare_lines(line: str, other: str, tally: Tally, places: Places, place: s
         tally.unequal(one, another, place)
         return False
     numbers = Tally(tally.applied)
-    pairs = zip(_numbers(one), _numbers(another), strict=True)
-    for left, right in pairs:
-        numbers.numbers(left, right, place)
+    for left, right in zip(NUMBER.findall(one), NUMBER.findall(another), strict=True):
+        if left == right:
+            continue
+        if is_number(left) and is_number(right):
+            compare_digits(left, right, numbers, place)
+        else:
+            numbers.unequal(left, right, place)
     # A line counts as one, however many numbers it has.
     numbers.compared = 1
     numbers.outside, numbers.within = (
@@ -170,14 +221,6 @@ def _compare_lines(line: str, other: str, tally: Tally, places: Places, place: s
     )
     tally.add(numbers)
     return False
-
-
-def _numbers(line: str) -> Iterator[float]:
-    for text in NUMBER.findall(line):
-        try:
-            yield int(text)
-        except ValueError:
-            yield float(text)
 
 
 def encoding_of(path: str) -> str:
@@ -201,5 +244,5 @@ def is_text(path: str) -> bool:
     return b"\0" not in start or start.startswith(tuple(mark for mark, _ in _MARKS))
 
 
-def _open(path: str, encoding: str) -> IO[str]:
-    return open(path, encoding=encoding, errors="backslashreplace", newline="\n")
+def _open(path: str, encoding: str, newline: str | None) -> IO[str]:
+    return open(path, encoding=encoding, errors="backslashreplace", newline=newline)

@@ -39,7 +39,8 @@ def compare_values(
 
     The name of a value is made of the keys that lead to it; elements of a list count for the name
     of the list. Numbers are the same when they are equal, also 1 and 1.0, and NaN is the same as
-    NaN; true is not 1; a text is also the same when it differs only in where the run lies.
+    NaN; true is not 1; a text is also the same when it differs only in where the run lies, and
+    agrees when it differs only in what it says of its own run, such as the time.
 
     Args:
         recorded: The value then.
@@ -59,7 +60,7 @@ def compare_values(
                 _count_lengths(tallies[name], len(one), len(other), place)
             pairs = list(zip(one, other, strict=False))
             if _are_numbers(one) and _are_numbers(other):
-                _compare_numbers(tallies[name], pairs, place)
+                _compare_numbers(tallies[name], pairs, place, places)
             else:
                 places_of = _places(place, len(pairs))
                 waiting += reversed(
@@ -95,7 +96,10 @@ def compare_leaves(one: Any, other: Any, tally: Tally, place: str, places: Place
         tally.unequal(None if one is MISSING else one, None if other is MISSING else other, place)
         return
     if is_number(one) and is_number(other):
-        tally.numbers(one, other, place)
+        if one != other and places.are_marks(one, other):
+            tally.mark(one, other, place)
+        else:
+            tally.numbers(one, other, place)
     elif type(one) is not type(other):
         tally.remark(f"{_kind(other)} instead of {_kind(one)}")
         tally.unequal(one, other, place)
@@ -104,6 +108,8 @@ def compare_leaves(one: Any, other: Any, tally: Tally, place: str, places: Place
     elif isinstance(one, str) and places.is_same(one, other):
         tally.same(alike=(one, other))
         tally.remark("the same but for the folder in its path")
+    elif isinstance(one, str) and places.is_alike(one, other):
+        tally.mark(one, other, place)
     else:
         tally.unequal(one, other, place)
 
@@ -117,12 +123,14 @@ def _are_numbers(values: list[Any]) -> bool:
     return set(map(type, values)) <= {int, float}
 
 
-def _compare_numbers(tally: Tally, pairs: list[tuple[Any, Any]], place: str) -> None:
+def _compare_numbers(
+    tally: Tally, pairs: list[tuple[Any, Any]], place: str, places: Places
+) -> None:
     for at, (one, other) in enumerate(pairs):
         if one == other and one != 0 and type(one) is type(other):
             tally.compared += 1
         else:
-            tally.numbers(one, other, f"{place}[{at}]")
+            compare_leaves(one, other, tally, f"{place}[{at}]", places)
 
 
 def is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ Otherwise one factor at a time is changed from its recorded state to the present
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from meticulous.reproduce.diagnosis.facts import (
@@ -88,8 +89,38 @@ def most_runs(evidence: Evidence) -> tuple[int, int]:
     together = 2 if len(evidence.holds) > 1 else 0
     noise = 2 * len(evidence.holds) + max(others, together)
     change = changes + (1 if changes > 1 else 0) - (len(evidence.runs) - bases)
+    # Of several parts, both halves of each half may have to be tried.
+    change += sum(
+        2 * math.ceil(math.log2(len(parts)))
+        for parts in map(evidence.parts, evidence.restored)
+        if parts
+    )
     most = _BASES_BESIDE_THE_RECORD - bases + max(noise, change)
     return max(0, _BASES - bases), max(1, most)
+
+
+def narrowed(evidence: Evidence, name: str) -> tuple[tuple[str, ...], Trial | None]:
+    """Return which parts of a factor move the numbers, as far as is known, and the run to try next.
+
+    The parts are halved as long as one half does what all of them do together.
+    """
+    parts = tuple(evidence.parts(name))
+    effect, bases = _label(evidence, name), evidence.labels(_BASE)
+    if effect in (None, NO_RESULT) or not bases or effect == bases[0]:
+        return parts, None
+    while len(parts) > 1:
+        middle = len(parts) // 2
+        for half in (parts[:middle], parts[middle:]):
+            trial = Trial(CHANGED, name, only=half)
+            labels = evidence.labels(trial)
+            if not labels:
+                return parts, trial
+            if labels[0] == effect:
+                parts = half
+                break
+        else:
+            return parts, None
+    return parts, None
 
 
 def is_noisy(labels: Sequence[int]) -> bool:
@@ -135,7 +166,10 @@ def _next_change(evidence: Evidence) -> Trial | None:
             return Trial(CHANGED, name)
     bases = evidence.labels(_BASE)
     has_moved = any(_label(evidence, name) != bases[0] for name in evidence.restored)
-    if len(evidence.restored) < 2 or has_moved or evidence.labels(_ALL):
+    if has_moved:
+        trials = (narrowed(evidence, name)[1] for name in evidence.restored)
+        return next((trial for trial in trials if trial is not None), None)
+    if len(evidence.restored) < 2 or evidence.labels(_ALL):
         return None
     return _ALL
 

@@ -296,7 +296,8 @@ def _words(trial: Trial) -> str:
         value = f" (value {trial.value})" if trial.value else ""
         return f"the recorded state, with {trial.name} held still{value}"
     if trial.kind == CHANGED:
-        return f"the recorded state, but {trial.name} as at present"
+        what = ", ".join(trial.only) or trial.name
+        return f"the recorded state, but {what} as at present"
     if trial.kind == ALL_CHANGED:
         return "all as at present"
     return "the recorded state"

@@ -34,12 +34,14 @@ class Factor:
         what: What differs, such as "numlib 1.0 -> 2.0".
         obstacle: Why its recorded state cannot be restored; "" where it can.
         is_in_reproduction: Whether the reproduction ran with it as it is now.
+        parts: What it consists of and can be changed alone: names, each with what differs.
     """
 
     name: str
     what: str
     obstacle: str = ""
     is_in_reproduction: bool = True
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,13 @@ class Trial:
         kind: `BASE`, `STILL`, `CHANGED` or `ALL_CHANGED`.
         name: What is held still, or the factor that is as it is now.
         value: At what it is held still: 0, 1, 2.
+        only: The parts of the factor that are as they are now; empty for all.
     """
 
     kind: str
     name: str = ""
     value: int = 0
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,15 @@ class Evidence:
         """The factors that are as recorded in the recorded state, and can be changed."""
         # Of packages, some may be restored and others not.
         return tuple(dict.fromkeys(one.name for one in self.factors if not one.obstacle))
+
+    def parts(self, name: str) -> dict[str, str]:
+        """Return the parts of a factor, and what differs in each."""
+        return {
+            part: what
+            for factor in self.factors
+            if factor.name == name and not factor.obstacle
+            for part, what in factor.parts
+        }
 
     def labels(self, trial: Trial) -> list[int]:
         """Return the labels of the runs of a trial."""

@@ -132,7 +132,10 @@ class Laboratory:
         if known.restored is not None and PACKAGES not in changed:
             interpreter = known.restored
         if VARIABLES in changed:
-            interpreter = replace(interpreter, variables={})
+            kept = interpreter.variables.items() if trial.only else ()
+            interpreter = replace(
+                interpreter, variables={name: v for name, v in kept if name not in trial.only}
+            )
         variables = dict(self._variant.variables)
         settings: dict[str, object] = {}
         cores = self._scene.cores

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from meticulous.reproduce.diagnosis.deciding import is_noisy, moves, quiets
+from meticulous.reproduce.diagnosis.deciding import is_noisy, moves, narrowed, quiets
 from meticulous.reproduce.diagnosis.facts import (
     ALL_CHANGED,
     BASE,
@@ -137,6 +137,9 @@ def rows_of(evidence: Evidence) -> Iterator[Row]:
     if is_quiet:
         for name in evidence.restored:
             yield Row(name, _whats(evidence, name), _effect_of_change(evidence, name, bases))
+            for run in evidence.runs:
+                if run.trial.name == name and run.trial.only:
+                    yield Row(name, f"only {', '.join(run.trial.only)}", _effect_of_run(run, bases))
         if everything := _run(evidence, Trial(ALL_CHANGED)):
             yield Row(
                 "all together", ", ".join(evidence.restored), _effect_of_run(everything, bases)
@@ -182,7 +185,7 @@ def _unseeded(decision: Decision, randomness: Mapping[str, Any]) -> str:
 
 def _of_moved(name: str, evidence: Evidence) -> str:
     run = _run(evidence, Trial(CHANGED, name))
-    whats = _whats(evidence, name)
+    whats = _whats_narrowed(evidence, name)
     bases = evidence.labels(Trial(BASE))
     if bases and bases[0] != RECORD:
         return (
@@ -272,6 +275,15 @@ def _whats(evidence: Evidence, name: str, is_lost: bool = False) -> str:
         if factor.name == name and bool(factor.obstacle) == is_lost
     ]
     return "; ".join(found)
+
+
+def _whats_narrowed(evidence: Evidence, name: str) -> str:
+    """Return what differs in those parts of a factor that move the numbers."""
+    parts = evidence.parts(name)
+    moving, _ = narrowed(evidence, name)
+    if len(moving) == len(parts):
+        return _whats(evidence, name)
+    return ", ".join(parts[part] for part in moving)
 
 
 def _run(evidence: Evidence, trial: Trial) -> Run | None:

@@ -273,12 +273,13 @@ def _look_at_present(known: Known, scene: Scene) -> None:
     if scene.inputs:
         what = f"{_named(list(scene.inputs))} changed since {commit}"
         scene.factors.append(Factor(INPUTS, what, is_in_reproduction=False))
-    changes = [
-        f"{name} {_or_none(value)} -> {_or_none(os.environ.get(name))}"
+    changes = tuple(
+        (name, f"{name} {_or_none(value)} -> {_or_none(os.environ.get(name))}")
         for name, value in known.present.variables.items()
-    ]
+    )
     if changes:
-        scene.factors.append(Factor(VARIABLES, ", ".join(changes), is_in_reproduction=False))
+        what = ", ".join(text for _, text in changes)
+        scene.factors.append(Factor(VARIABLES, what, is_in_reproduction=False, parts=changes))
 
 
 def _look_at_cores(known: Known, scene: Scene) -> None:

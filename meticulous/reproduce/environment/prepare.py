@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import meticulous
+from meticulous import errors
 from meticulous.errors import (
     EnvironmentMismatchError,
     EnvironmentUnavailableError,
@@ -199,7 +199,7 @@ def _python_path(
     if found is None:
         return present, []
     outside, inside = found
-    ours = os.path.dirname(os.path.dirname(os.path.abspath(meticulous.__file__)))
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(errors.__file__)))
     # Without it the interpreter would not find this package.
     if mode != RECREATE and ours in map(os.path.abspath, present) and ours not in outside:
         outside = [*outside, ours]

@@ -24,7 +24,7 @@ from typing import Any
 
 from platformdirs import user_cache_dir
 
-import meticulous
+from meticulous import errors
 from meticulous.errors import EnvironmentUnavailableError
 from meticulous.folder.writing import write_atomically
 from meticulous.reproduce.environment.drift import RECORDER, normalized
@@ -283,7 +283,7 @@ def _own_requirements() -> list[Pin]:
 
 def _link_ourselves(python: str) -> None:
     """Make this very package importable in an environment, and nothing that lies beside it."""
-    target = os.path.dirname(os.path.abspath(meticulous.__file__))
+    target = os.path.dirname(os.path.abspath(errors.__file__))
     link = os.path.join(_site_packages(python), os.path.basename(target))
     try:
         if os.readlink(link) == target:
@@ -306,7 +306,7 @@ def _key(pins: Pins, interpreter: Found) -> str:
     }
     if pins.has_recorder:
         content["needed"] = sorted(pin.line for pin in _own_requirements())
-        content["meticulous"] = os.path.abspath(meticulous.__file__)
+        content["meticulous"] = os.path.abspath(errors.__file__)
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 

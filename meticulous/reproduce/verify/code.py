@@ -90,6 +90,8 @@ def check_tree(record: Record, holder: CodeHolder) -> Answer:
     commit = code_of(record)
     if commit is None or not _presence(record, holder).is_here:
         return _not_here(record, holder)
+    if record.is_foreign:
+        return unknown("xmen, which recorded it, did not look for uncommitted changes")
     try:
         missing = holder.missing_objects(commit)
         left_out = bool(missing) and is_partial(str(holder.root))

@@ -47,12 +47,14 @@ class Listing:
     Attributes:
         inputs: The files that were read.
         outputs: The files that were written.
-        not_listed: How many more there were, beyond the limit of the list.
+        not_listed: How many more inputs there were, beyond the limit of the list.
+        not_listed_outputs: The same of outputs. Older lists tell only their sum, which is both.
     """
 
     inputs: list[Listed]
     outputs: list[Listed]
     not_listed: int
+    not_listed_outputs: int
 
 
 def read_listing(record: Record) -> Listing | None:
@@ -61,11 +63,14 @@ def read_listing(record: Record) -> Listing | None:
     content = files.mapping(layout.FILES)
     if not content or files.problems:
         return None
-    more = content.get("not-listed")
+    more, written = content.get("not-listed"), content.get("not-listed-outputs")
+    more = more if isinstance(more, int) else 0
+    read = more - written if isinstance(written, int) else more
     return Listing(
         list(_entries(content.get("inputs"))),
         list(_entries(content.get("outputs"))),
-        more if isinstance(more, int) else 0,
+        read,
+        written if isinstance(written, int) else more,
     )
 
 
@@ -73,6 +78,8 @@ def check_inputs(record: Record, holder: CodeHolder, listing: Listing | None) ->
     """Say whether every file that was read can still be read as it was."""
     if listing is None:
         return unknown(_no_list(record))
+    if record.is_foreign and not listing.inputs:
+        return unknown("xmen, which recorded it, did not note what the program read")
     answer = _compared(record, holder, listing.inputs, listing.not_listed)
     return answer or yes("the program read no file of its own")
 
@@ -81,7 +88,7 @@ def check_outputs(record: Record, holder: CodeHolder, listing: Listing | None) -
     """Say whether every file that was written is still as it was."""
     if listing is None:
         return unknown(_no_list(record))
-    answer = _compared(record, holder, listing.outputs, listing.not_listed)
+    answer = _compared(record, holder, listing.outputs, listing.not_listed_outputs)
     return answer or yes("the program wrote no file")
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 def register(place: str, count: int) -> float:
     """Register a set."""
-    from meticulous.sweep.registering import Set, python_subject
+    from meticulous.sweep.registering import Set
+    from meticulous.sweep.subjects import python_subject
 
     subject = python_subject("train.py:Train")
     started = time.perf_counter()

@@ -36,7 +36,7 @@ HASH_ORDER = (
 
 ENTROPY = HEAD + "import uuid\nloss = uuid.uuid4().int % 1000003\n" + END
 
-CLOCK = HEAD + "import time\nloss = time.time_ns()\n" + END
+CLOCK = HEAD + "import time\nloss = time.time_ns() % 1000003\n" + END
 
 SUM_IN_PARTS = """\
 values = [10.0 ** (n % 17 - 8) / 3 for n in range(1000)]
@@ -305,6 +305,18 @@ TRAPS = {
         ["OMP_NUM_THREADS 7 -> none"],
         verdict="IDENTICAL",
         variables={"OMP_NUM_THREADS": "7"},
+        words=PRESENT,
+    ),
+    "one variable of several": Trap(
+        BY_VARIABLE,
+        "moved",
+        ["variables"],
+        ["(summary.loss", "): OMP_NUM_THREADS 7 -> none. Set"],
+        verdict="IDENTICAL",
+        variables={
+            "OMP_NUM_THREADS": "7",
+            **dict.fromkeys(("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "3"),
+        },
         words=PRESENT,
     ),
     "number of processors": Trap(

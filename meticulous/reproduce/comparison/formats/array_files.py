@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -41,9 +42,14 @@ def _map(np: Any, path: str) -> Any:
         if file.read(6) != b"\x93NUMPY":
             raise ValueError("it does not begin as an .npy file does")
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        end = array.offset + array.nbytes
     except ValueError:  # an array without elements, which cannot be mapped; or a broken file
-        return np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            array, end = np.load(file, allow_pickle=False), file.tell()
+    if end != os.path.getsize(path):
+        raise NotComparableError("one of the files holds more than its first array")
+    return array
 
 
 def compare_named_arrays(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PIECE = 2**20
 """Elements that are compared at a time."""
 
+_EXACT = 2.0**53
+"""Beyond it not every integer is a float."""
+
 
 def load_numpy() -> Any:
     """Return numpy.
@@ -110,6 +113,7 @@ def _compare_pieces(one: Any, other: Any, tally: Tally, index: _Index) -> None:
         return
     with np.errstate(all="ignore"):
         same = (one == other) | ((one != one) & (other != other))
+        same &= ~_are_rounded(one, other) & ~_are_rounded(other, one)
         _compare_zeros(one, other, same, tally)
         if same.all():
             tally.same(one.size)
@@ -119,12 +123,23 @@ def _compare_pieces(one: Any, other: Any, tally: Tally, index: _Index) -> None:
         _count_differences(one[where], other[where], where, tally, index)
 
 
+def _are_rounded(one: Any, other: Any) -> Any:
+    """Say where an integer equals a float only since it was rounded to be compared."""
+    np = load_numpy()
+    if one.dtype.kind not in "iu" or other.dtype.kind not in "fc":
+        return np.zeros(one.shape, dtype=bool)
+    return (np.abs(other) >= _EXACT) & (other.real.astype(one.dtype) != one)
+
+
 def _compare_zeros(one: Any, other: Any, same: Any, tally: Tally) -> None:
     np = load_numpy()
-    if one.dtype.kind == other.dtype.kind == "f":
-        zeros = same & (one == 0) & (np.signbit(one) != np.signbit(other))
+    if one.dtype.kind != other.dtype.kind or one.dtype.kind not in "fc":
+        return
+    for part, other_part in ((one.real, other.real), (one.imag, other.imag)):
+        zeros = same & (part == 0) & (np.signbit(part) != np.signbit(other_part))
         if zeros.any():
             tally.almost("the sign of a zero differs")
+            return
 
 
 def _count_differences(one: Any, other: Any, where: Any, tally: Tally, index: _Index) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,6 +58,7 @@ _LOG = Format("text_files", "line", is_log=True)
 _PICKLE = Format(remark="a pickle is never loaded, since that runs code; only its digest counts")
 _STAMPED = Format(remark="only the digest was compared; such files often hold times of their own")
 _ARCHIVE = Format("archives", "entry", remark=_STAMPED.remark)
+_DRAWING = Format("drawings", "line", 64 * _MIB, _STAMPED.remark)
 _EVENTS = Format(
     remark="TensorBoard's events hold the time of each value, so their digests always differ",
     is_log=True,
@@ -72,17 +74,22 @@ _BY_SUFFIX = {
     ".safetensors": Format("safetensors", "element", 16 * 1024 * _MIB),
     **dict.fromkeys((".pt", ".pth", ".ckpt"), Format("torch_states", "element", 4096 * _MIB)),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"), _IMAGE),
-    **dict.fromkeys((".log", ".out", ".err"), _LOG),
+    **dict.fromkeys((".log", ".err"), _LOG),
+    **dict.fromkeys((".pdf", ".svg"), _DRAWING),
     **dict.fromkeys((".pkl", ".pickle", ".joblib", ".dill"), _PICKLE),
     **dict.fromkeys((".gz", ".zip"), _ARCHIVE),
     **dict.fromkeys(
         (
-            *(".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".nc", ".pdf", ".ps", ".xlsx"),
+            *(".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".nc", ".ps", ".xlsx"),
             *(".docx", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z", ".db", ".sqlite", ".sqlite3"),
         ),
         _STAMPED,
     ),
 }
+
+
+_TAKEN_DOWN = re.compile(r"(?:nohup|stdout|stderr|slurm[-_].*|log.*)\.out")
+"""Names of what shells and schedulers write; another .out holds what a program computes."""
 
 
 def format_of(path: str, name: str) -> Format:
@@ -95,6 +102,8 @@ def format_of(path: str, name: str) -> Format:
     base = os.path.basename(name)
     if base.startswith("events.out.tfevents."):
         return _EVENTS
+    if _TAKEN_DOWN.fullmatch(base):
+        return _LOG
     known = _BY_SUFFIX.get(os.path.splitext(base)[1].lower())
     if known is not None:
         return known

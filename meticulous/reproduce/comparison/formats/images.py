@@ -27,12 +27,12 @@ def compare(recorded: str, reproduced: str, tallies: Tallies, places: Places) ->
         if one.size != other.size or one.mode != other.mode:
             tally.unequal(_description(one), _description(other))
             return
-        frames = [min(getattr(image, "n_frames", 1), _FRAMES) for image in (one, other)]
-        if one.width * one.height * max(frames) > MOST_PIXELS:
-            raise NotComparableError("it has more pixels than are looked at")
+        frames = [getattr(image, "n_frames", 1) for image in (one, other)]
         if frames[0] != frames[1]:
             tally.unequal(f"{frames[0]} frames", f"{frames[1]} frames")
             return
+        if frames[0] > _FRAMES or one.width * one.height * frames[0] > MOST_PIXELS:
+            raise NotComparableError("it has more pixels than are looked at")
         for number in range(frames[0]):
             if frames[0] > 1:
                 one.seek(number)
@@ -41,6 +41,9 @@ def compare(recorded: str, reproduced: str, tallies: Tallies, places: Places) ->
 
 
 def _compare_frames(one: Any, other: Any, tally: Tally, place: str) -> None:
+    if one.size != other.size or one.mode != other.mode:
+        tally.unequal(_description(one), _description(other), place)
+        return
     # A palette may number the same colours otherwise.
     pixels = [
         image.convert("RGBA") if image.mode == "P" else image.copy() for image in (one, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from meticulous.reproduce.comparison.formats.choosing import NotComparableError
@@ -32,7 +33,7 @@ def parse(text: str) -> Any:
         ValueError: It is not JSON, or an object has two values for one key.
         RecursionError: It is nested too deeply.
     """
-    return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
+    return json.loads(text, parse_int=_integer, parse_float=_float, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,3 +48,9 @@ def _integer(digits: str) -> int | str:
         return int(digits)
     except ValueError:  # longer than Python converts
         return digits
+
+
+def _float(digits: str) -> float | str:
+    number = float(digits)
+    # Beyond all floats any two would be the same infinity.
+    return digits if math.isinf(number) else number

@@ -48,6 +48,17 @@ class _File(Mapping[str, Any]):
                 raise NotComparableError(f"one of the headers cannot be read: {error}") from None
         self._start = 8 + length
         self._data = np.memmap(path, dtype=np.uint8, mode="r")
+        if self._start + self._size() != len(self._data):
+            raise NotComparableError("one of the files holds more than its tensors")
+
+    def _size(self) -> int:
+        """Return how many bytes the tensors take; the format has no gaps between them."""
+        try:
+            return max(
+                (int(entry["data_offsets"][1]) for entry in self._entries.values()), default=0
+            )
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise NotComparableError(f"one of the headers cannot be read: {error}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

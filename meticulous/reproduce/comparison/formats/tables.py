@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Sequence
-from decimal import MAX_EMAX, MIN_EMIN, Context
 from itertools import zip_longest
 from typing import IO
 
 from meticulous.reader.wording import count_text
+from meticulous.reproduce.comparison.digits import NUMERAL, compare_digits, is_number
 from meticulous.reproduce.comparison.formats.choosing import NotComparableError
 from meticulous.reproduce.comparison.places import Places
 from meticulous.reproduce.comparison.tally import Tallies, Tally
@@ -17,12 +16,6 @@ from meticulous.reproduce.comparison.text import encoding_of, is_text
 
 DELIMITERS = ",;\t|"
 """What may part the cells of a .csv; the one that its first line has most."""
-
-_NUMBER = re.compile(
-    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)", re.IGNORECASE
-)
-_IDENTIFIER = re.compile(r"[+-]?0\d")
-"""How a number begins that is a name: 007 is not 7."""
 
 _Order = tuple[Sequence[int] | None, Sequence[int] | None]
 _AS_THEY_STAND: _Order = (None, None)
@@ -125,46 +118,18 @@ def _compare_cells(
         elif cell is None or other_cell is None:
             tally.remark("rows of another length")
             tally.unequal(cell, other_cell, place)
-        elif _is_number(cell.strip()) and _is_number(other_cell.strip()):
-            _compare_numbers(cell.strip(), other_cell.strip(), tally, place)
+        elif is_number(cell.strip()) and is_number(other_cell.strip()):
+            if places.are_marks(float(cell), float(other_cell)):
+                tally.mark(cell, other_cell, place)
+            else:
+                compare_digits(cell.strip(), other_cell.strip(), tally, place)
         elif places.is_same(cell, other_cell):
             tally.remark("the same but for the folder in its path")
             tally.same()
+        elif places.is_alike(cell, other_cell):
+            tally.mark(cell, other_cell, place)
         else:
             tally.unequal(cell, other_cell, place)
-
-
-def _compare_numbers(cell: str, other: str, tally: Tally, place: str) -> None:
-    numbers: list[float] = []
-    for text in (cell, other):
-        try:
-            numbers.append(int(text))
-        except ValueError:
-            numbers.append(float(text))
-    is_same = numbers[0] == numbers[1] or (numbers[0] != numbers[0] and numbers[1] != numbers[1])
-    if is_same and (numbers[0] != 0 or cell.startswith("-") == other.startswith("-")):
-        _compare_digits(cell, other, tally, place)
-    else:
-        tally.numbers(numbers[0], numbers[1], place)
-
-
-def _compare_digits(cell: str, other: str, tally: Tally, place: str) -> None:
-    """Compare numbers that are one and the same as floats, by all their digits."""
-    exact = Context(prec=len(cell) + len(other), Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
-    then, now = (exact.create_decimal(text) for text in (cell, other))
-    if then == now or (then.is_nan() and now.is_nan()):
-        # Another text may be another thing: 1e2 the name of a run, and 100 a number.
-        tally.remark("the same numbers, written differently")
-        tally.difference(cell, other, 0.0, 0.0, place)
-        return
-    absolute = exact.abs(exact.subtract(then, now))
-    relative = exact.divide(absolute, exact.abs(then))
-    tally.remark("the same as floats, but not in all their digits")
-    tally.difference(cell, other, float(absolute), float(relative), place)
-
-
-def _is_number(cell: str) -> bool:
-    return _NUMBER.fullmatch(cell) is not None and _IDENTIFIER.match(cell) is None
 
 
 def _is_header(row: list[str]) -> bool:
@@ -174,7 +139,7 @@ def _is_header(row: list[str]) -> bool:
     return (
         bool(named)
         and len(set(named)) == len(named)
-        and not any(_NUMBER.fullmatch(cell) for cell in cells)
+        and not any(NUMERAL.fullmatch(cell) for cell in cells)
     )
 
 

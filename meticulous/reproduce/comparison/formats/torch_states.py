@@ -142,7 +142,10 @@ class _Checkpoint:
         if order in entries and archive.read(order) != b"little":
             raise NotComparableError("one of the files is in another byte order")
         value = _Unpickler(io.BytesIO(archive.read(found[0]))).load()
-        self.leaves = dict(_leaves(value))
+        leaves = list(_leaves(value))
+        self.leaves = dict(leaves)
+        if len(self.leaves) != len(leaves):
+            raise NotComparableError("two of its values have one name")
         self._kept: tuple[str, bytes] = "", b""
 
     def array(self, found: _Tensor) -> Any:

@@ -1,0 +1,1 @@
+"""Make experiment folders of ours from those of other tools, which are only read."""

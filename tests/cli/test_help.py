@@ -1,0 +1,31 @@
+"""`meticulous --help`: what there is, by what one wants to do."""
+
+from __future__ import annotations
+
+import re
+
+from meticulous.cli.group import SECTIONS
+from meticulous.cli.names import COMMANDS
+
+
+def test_every_command_stands_under_one_heading():
+    named = [name for names in SECTIONS.values() for name in names]
+    assert sorted(named) == sorted(COMMANDS)
+
+
+def test_the_help_shows_the_headings_and_all_commands_in_eighty_columns(command):
+    done = command("--help", COLUMNS="80")
+    assert done.returncode == 0
+    headings = [line[:-1] for line in done.stdout.splitlines() if re.match(r"\w.*:$", line)]
+    assert headings == ["Options", *SECTIONS]
+    for name, text in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(text)}$", done.stdout, re.M), name
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert {len(line) - len(line.split("  ", 2)[2].lstrip()) for line in _entries(done.stdout)} == {
+        14
+    }, "all descriptions begin in one column"
+
+
+def _entries(text: str) -> list[str]:
+    names = "|".join(COMMANDS)
+    return [line for line in text.splitlines() if re.match(rf"  ({names})  +\w", line)]
