@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 # Many tests share eight minutes; `--hypothesis-profile=default` looks at more examples of each.
-settings.register_profile("suite", max_examples=40, deadline=None)
+settings.register_profile("suite", max_examples=25, deadline=None)
 settings.load_profile("suite")
 
 IDENTITY = {

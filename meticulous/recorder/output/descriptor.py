@@ -276,12 +276,8 @@ class DescriptorStream:
                 self._text.write("\n")
             else:
                 self._release_text(at_exit)
-        self._tell_trouble()
-        if self._mirror.was_truncated:
-            self._failed(
-                f"{self.name} was emptied while the program ran, as `> /dev/{self.name}`"
-                " does; what it held before is lost"
-            )
+        if not self._is_last_flush:
+            self._tell_all()
 
     def settle(self, may_wait: Callable[[], bool] = lambda: True) -> None:
         """Carry on all there is, and each line at once from now on: nobody calls `tick` any more.
@@ -295,6 +291,7 @@ class DescriptorStream:
         for stream in (self._original, self._text, getattr(sys, self.name)):
             flush(stream)
         self._catch_up(may_wait)
+        self._tell_all()
 
     def call_at_flush(self, call: Callable[[], None]) -> None:
         """Have `call` called after each flush of our object, also the interpreter's last."""
@@ -544,6 +541,15 @@ class DescriptorStream:
         if self._trouble:
             trouble, self._trouble = self._trouble, ""
             self._failed(trouble)
+
+    def _tell_all(self) -> None:
+        """Tell what the record has to say of the output as a whole, before its end is written."""
+        self._tell_trouble()
+        if self._mirror.was_truncated:
+            self._failed(
+                f"{self.name} was emptied while the program ran, as `> /dev/{self.name}`"
+                " does; what it held before is lost"
+            )
 
     def _gather(self, on: bool, in_bulk: bool = False) -> None:
         self._gathering = on
