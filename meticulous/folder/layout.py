@@ -23,6 +23,15 @@ SUMS = "SHA256SUMS"
 REPRODUCTION = "reproduction.json"
 RUN_SCRIPT = "run.sh"
 LAUNCHES = "launches.jsonl"
+
+OWN_FILES = frozenset(
+    {
+        *(ARGS, DEFAULT_ARGS, METADATA, STATUS, STDOUT, STDERR, SUMMARY, METRICS, ENVIRONMENT),
+        *(REQUIREMENTS, NOTES, FILES, SUMS, REPRODUCTION, RUN_SCRIPT, LAUNCHES),
+    }
+)
+"""What the recorder itself writes into a folder; all others are the program's."""
+
 IGNORE = ".gitignore"
 
 USUAL_DIRECTORY = "experiments"

@@ -324,6 +324,11 @@ def test_outputs_are_compared_by_content(tmp_path: Path):
     assert comparison["outputs"].same == 1
 
 
+def test_what_a_set_needs_is_no_output(tmp_path: Path):
+    scripts = ({"run.sh": f"exec python {n}\n", "launches.jsonl": f'{{"n":{n}}}\n'} for n in (1, 2))
+    assert not compared(tmp_path, *scripts)["outputs"]
+
+
 def test_metrics_are_compared_without_their_times(tmp_path: Path):
     lines = '{"step":%d,"time":%f,"loss":"NaN"}\n'
     one = "".join(lines % (step, step) for step in range(5))

@@ -19,13 +19,7 @@ BUDGET = 2**30
 RECORDED = layout.FILES
 """The file that tells the inputs and outputs of a run with their size and sha256."""
 
-_OWN = frozenset(
-    {
-        *(layout.ARGS, layout.DEFAULT_ARGS, layout.METADATA, layout.STATUS, layout.SUMMARY),
-        *(layout.ENVIRONMENT, layout.REQUIREMENTS, layout.NOTES, RECORDED),
-        *(layout.SUMS, layout.REPRODUCTION),
-    }
-)
+_OWN = layout.OWN_FILES - {layout.STDOUT, layout.STDERR, layout.METRICS}
 """Files of the recorder that other sections compare, or that are no result."""
 
 _STEP = 2**20

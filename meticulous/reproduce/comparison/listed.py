@@ -21,16 +21,6 @@ _REPOSITORY = "repository"
 FOLDER = "experiment"
 """What files.json says of a file that lies in the folder of the experiment."""
 
-_OWN = frozenset(
-    {
-        *(layout.ARGS, layout.DEFAULT_ARGS, layout.METADATA, layout.STATUS, layout.SUMMARY),
-        *(layout.METRICS, layout.STDOUT, layout.STDERR, layout.ENVIRONMENT, layout.NOTES),
-        *(layout.REQUIREMENTS, layout.FILES, layout.SUMS, layout.REPRODUCTION),
-        *(layout.RUN_SCRIPT, layout.LAUNCHES),
-    }
-)
-"""Files of the recorder, which are compared otherwise or are no result."""
-
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/var/folders")  # noqa: S108
 
 Key = tuple[str, str]
@@ -152,7 +142,7 @@ def _found(
     outputs = {}
     for key in {*entries, *lying}:
         where, name = key
-        if where == FOLDER and (name in _OWN or _is_by_product(name)):
+        if where == FOLDER and (name in layout.OWN_FILES or _is_by_product(name)):
             continue
         entry = entries.get(key, {})
         path = lying.get(key, name)
