@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +15,10 @@ from hypothesis import settings
 # Many tests share eight minutes; `--hypothesis-profile=default` looks at more examples of each.
 settings.register_profile("suite", max_examples=25, deadline=None)
 settings.load_profile("suite")
+
+# A shell starts its background jobs deaf to Ctrl-C, and programs of the tests would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Tester",

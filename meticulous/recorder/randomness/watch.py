@@ -79,6 +79,8 @@ def begin() -> None:
     """Look at the generators that are loaded, and wait for the others; again does no harm."""
     for module in MODULES:
         if module in sys.modules and MODULES[module] not in known:
+            with contextlib.suppress(Exception):
+                __import__(module)  # which waits for a thread that is in the middle of it
             _look(module, is_fresh=False)
     if len(known) < len(MODULES) and not any(type(f) is _Finder for f in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
