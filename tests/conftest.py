@@ -46,6 +46,7 @@ def overrides_permissions() -> bool:
     return bool(int(powers.split()[1], 16) & _OVERRIDES_PERMISSIONS)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many workers again as processors: a third of the tests' time is waiting."""
     return (os.cpu_count() or 1) * 3 // 2

@@ -83,7 +83,7 @@ def resolve(annotation: Any, names: Mapping[str, Any], local: Mapping[str, Any])
         try:
             # It is the user's own code, which Python itself would have evaluated on import.
             annotation = eval(annotation, {}, _Names({**names, **local}))  # noqa: S307
-        except Exception:
+        except Exception:  # what only a type checker can resolve allows every value
             return MISSING
     if isinstance(annotation, Unknown):
         return MISSING

@@ -242,11 +242,21 @@ def renew_sums(directory: str, names: Iterable[str], known: Mapping[str, str] = 
     Raises:
         OSError: A file cannot be read, or the list not be written.
     """
-    present = read_sums(directory)
-    if present is not None:
+    path = os.path.join(directory, layout.SUMS)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    with open(descriptor, "rb") as file:
+        # Of a line that is being appended, which may be read in part, the rest is read below.
+        lines, _, begun = file.read().rpartition(b"\n")
+        present = parse_sums(lines)
         digests = {name: _digest_of(directory, name) for name in names}
-        data = _lines({**present, **digests, **known})
-        write_atomically(os.path.join(directory, layout.SUMS), data)
+        write_atomically(path, _lines({**present, **digests, **known}))
+        # Whoever appended meanwhile has appended to the file that was just replaced.
+        late, end, _ = (begun + file.read()).rpartition(b"\n")
+    if late:
+        _append(path, late + end)
 
 
 def append_sums(directory: str, names: Iterable[str]) -> None:
@@ -255,15 +265,23 @@ def append_sums(directory: str, names: Iterable[str]) -> None:
     Raises:
         OSError: A file cannot be read, or the list not be written.
     """
-    try:
-        path = os.path.join(directory, layout.SUMS)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        write_all(descriptor, _lines({name: _digest_of(directory, name) for name in names}))
-    finally:
-        os.close(descriptor)
+    path = os.path.join(directory, layout.SUMS)
+    if os.path.exists(path):
+        _append(path, _lines({name: _digest_of(directory, name) for name in names}))
+
+
+def _append(path: str, lines: bytes) -> None:
+    """Append lines to a list that others may be replacing; they are in it once this returns."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        with open(descriptor, "rb", buffering=0) as file:
+            if lines in file.read():
+                return
+            write_all(descriptor, lines)
+        # Read again: in a list that has replaced the one written to they may be missing.
 
 
 def fits(directory: str, name: str) -> bool:

@@ -6,18 +6,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from meticulous.errors import CannotReproduceError
 from meticulous.folder import layout
-from meticulous.reproduce.paths import below
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import psutil
+from meticulous.reproduce.descendants import Descendants
 
 _LOOK_SECONDS = 0.02
 _GRACE_SECONDS = 10.0
@@ -155,11 +150,12 @@ def _end_descendants(session: int, launch: Launch, began: float) -> list[str]:
         launch: How it was started.
         began: When, in seconds since the epoch.
     """
-    belongs = _Belonging(session, launch, began)
+    mark = launch.environment.get(layout.REPRODUCTION_VARIABLE)
+    descendants = Descendants(session, mark, launch.place, began)
     ended: list[str] = []
     deadline = time.monotonic() + _RECORDER_SECONDS
     # What is being started meanwhile is found the next time.
-    while found := belongs.running():
+    while found := descendants.running():
         # The description of the surroundings asks other programs, in a session of its own.
         own = {_session(pid) for pid, name in found if _RECORDER in name} - {session}
         others = [
@@ -184,59 +180,6 @@ def _session(pid: int) -> int | None:
 
 def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
-
-
-class _Belonging:
-    """Knows which processes a program has started, whatever became of their parents.
-
-    Args:
-        session: The session of the program.
-        launch: How it was started.
-        began: When, in seconds since the epoch.
-    """
-
-    def __init__(self, session: int, launch: Launch, began: float) -> None:
-        self._session = session
-        self._mark = launch.environment.get(layout.REPRODUCTION_VARIABLE)
-        self._place = launch.place
-        # What is older has nothing to do with it. Clocks of processes are coarse.
-        self._began = began - 1.0
-
-    def running(self) -> list[tuple[int, str]]:
-        """Return number and command line of each that runs."""
-        import psutil
-
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                if self._is_one(process):
-                    found.append((process.pid, " ".join(process.cmdline()) or process.name()))
-            except (psutil.Error, OSError):
-                continue
-        return found
-
-    def _is_one(self, process: psutil.Process) -> bool:
-        if os.getsid(process.pid) == self._session:
-            return True
-        if self._mark is not None and _is_marked(process.pid, self._mark):
-            return True
-        # One that a program started with other variables stays where it was started.
-        if self._place is None or process.create_time() < self._began:
-            return False
-        return below(process.cwd(), self._place) is not None
-
-
-def _is_marked(pid: int, mark: str) -> bool:
-    if not sys.platform.startswith("linux"):
-        return False
-    wanted = os.fsencode(f"{layout.REPRODUCTION_VARIABLE}={mark}")
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return wanted in file.read().split(b"\0")
-    except OSError:
-        return False
 
 
 class _Follower:

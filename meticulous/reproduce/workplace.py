@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meticulous.errors import NoRoomError
-from meticulous.folder import layout, liveness
+from meticulous.folder import liveness
 from meticulous.git.checkout import no_room
+from meticulous.reproduce.descendants import marks_of
 
 _OWNER = "owner.json"
 """In the folder: the process that works in it, or that it is to be kept."""
@@ -131,15 +132,12 @@ def remove_tree(directory: str) -> None:
 
 def _end_programs(directory: str) -> None:
     """End the programs that a killed reproduction has left running in its folder."""
-    mark = os.fsencode(os.path.realpath(directory))
+    place = os.path.realpath(directory)
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if not name.isdecimal() or int(name) == os.getpid():
             continue
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{name}/environ", "rb") as file:
-                variables = file.read().split(b"\0")
-            ours = os.fsencode(f"{layout.REPRODUCTION_VARIABLE}=")
-            if any(one.startswith(ours) and mark in one for one in variables):
+        if any(place in mark for mark in marks_of(int(name))):
+            with contextlib.suppress(OSError):
                 os.kill(int(name), signal.SIGKILL)
 
 

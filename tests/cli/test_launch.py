@@ -14,18 +14,19 @@ from registered import folder_of, make_project, numbers, read, status_of
 from waiting import wait_until
 
 SLEEPER = """\
-import os, time
+import os, signal
 from meticulous import Experiment
 
 
 class Sleeper(Experiment):
     number: int = 0  # @p
-    seconds: float = 60.0  # @p
+    waits: bool = True  # @p
 
     def run(self):
         with open(os.environ["LOG"], "a") as file:
             file.write(f"{self.number}\\n")
-        time.sleep(self.seconds)
+        if self.waits:
+            signal.pause()
 """
 
 
@@ -340,7 +341,7 @@ class TestSignalsAndDeaths:
         self, project, meticulous, tmp_path
     ):
         project.commit({"sleeper.py": SLEEPER})
-        meticulous("register", "sleeper.py", "number=range(6)", "seconds=0")
+        meticulous("register", "sleeper.py", "number=range(6)", "waits=false")
         log = tmp_path / "log"
         words = [sys.executable, "-m", "meticulous", "launch"]
         launchers = [

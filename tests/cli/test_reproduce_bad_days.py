@@ -84,7 +84,8 @@ def test_a_reproduction_that_was_killed_leaves_a_record_and_the_next_one_tidies_
     process = subprocess.Popen(
         [sys.executable, "-m", "meticulous", "reproduce", "1"],
         cwd=project.directory,
-        env={**os.environ, **({"SLOWLY": "1"} if phase == "running" else {})},
+        # Killed a little late, it waits in the program.
+        env={**os.environ, **({"SLOWLY": "1"} if phase != "comparing" else {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,8 +105,8 @@ def test_a_reproduction_that_was_killed_leaves_a_record_and_the_next_one_tidies_
 
 
 def test_what_is_being_reproduced_is_said_to_run(project, listed, tmp_path: Path):
-    waiting = f"import os, time\nopen({str(tmp_path / 'begun')!r}, 'w').close()\n"
-    waiting += "time.sleep('LONG' in os.environ and 999)\n"
+    waiting = f"import os, signal\nopen({str(tmp_path / 'begun')!r}, 'w').close()\n"
+    waiting += "'LONG' in os.environ and signal.pause()\n"
     project.commit({"waiting.py": f"{waiting}{BEGIN}"})
     record(project, "waiting.py")
     (tmp_path / "begun").unlink()

@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import wait_until
 
 from meticulous.folder import hashing, layout
 
@@ -117,3 +118,24 @@ class TestSums:
         hashing.renew_sums(str(tmp_path), ["a"])
         hashing.append_sums(str(tmp_path), ["a"])
         assert os.listdir(tmp_path) == ["a"]
+
+    def test_no_line_is_lost_when_one_process_appends_while_another_renews(self, tmp_path):
+        names = [f"file {number}" for number in range(300)]
+        for name in ["renewed", *names]:
+            (tmp_path / name).touch()
+        hashing.write_sums(str(tmp_path), ["renewed"])
+        renew = (
+            "import os, sys\n"
+            "from meticulous.folder import hashing\n"
+            "while not os.path.exists(os.path.join(sys.argv[1], 'appended')):\n"
+            "    hashing.renew_sums(sys.argv[1], ['renewed'])\n"
+            "    open(os.path.join(sys.argv[1], 'begun'), 'w').close()\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", renew, str(tmp_path)]) as renewing:
+            wait_until((tmp_path / "begun").exists)
+            for name in names:
+                hashing.append_sums(str(tmp_path), [name])
+            (tmp_path / "appended").touch()
+        assert renewing.returncode == 0
+        assert sorted(hashing.read_sums(str(tmp_path)) or {}) == sorted(["renewed", *names])
+        subprocess.run(["sha256sum", "--strict", "-c", layout.SUMS], cwd=tmp_path, check=True)

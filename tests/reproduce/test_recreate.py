@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 from wheelhouse import Wheelhouse, only_index
 
 from meticulous.errors import EnvironmentUnavailableError
@@ -240,18 +241,11 @@ def test_two_at_once_make_one_environment(wheels, tmp_path):
     assert {answer[2] for answer in answers} == {"0"}
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.01)
-
-
 def test_a_killed_maker_leaves_nothing_that_counts(wheels, tmp_path):
     wheels.add("alpha")
     cache = tmp_path / "cache"
     process = subprocess.Popen([sys.executable, "-c", RECREATE, str(cache)])
-    wait_for(lambda: list(cache.glob("*/*")))
+    wait_until(lambda: any(cache.glob("*/*")))
     process.send_signal(signal.SIGKILL)
     process.wait()
     made = recreate(pinned("alpha==1.0"), here(), cache=str(cache))
@@ -269,7 +263,7 @@ def test_an_interrupted_maker_leaves_no_environment_and_no_program(wheels, tmp_p
     code = "from meticulous.reproduce.environment.installing import Installer\n" + code
     cache = tmp_path / "cache"
     process = subprocess.Popen([sys.executable, "-c", code, str(cache)], stderr=subprocess.DEVNULL)
-    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+    wait_until(lambda: bool((tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip()))
     process.send_signal(signal.SIGINT)
     assert process.wait(60) != 0
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
@@ -290,7 +284,7 @@ def test_a_builder_that_outlives_its_killed_maker_is_waited_for(wheels, tmp_path
     code = "from meticulous.reproduce.environment.installing import Installer\n" + code
     cache = tmp_path / "cache"
     process = subprocess.Popen([sys.executable, "-c", code, str(cache)])
-    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+    wait_until(lambda: bool((tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip()))
     process.kill()
     process.wait()
     number = int((tmp_path / "pid").read_text())

@@ -230,11 +230,11 @@ class TestRun:
 
     def test_a_limit_ends_it_and_all_that_it_started(self, launch, tmp_path: Path):
         code = (
-            "import subprocess, signal, time\n"
+            "import subprocess, signal\n"
             "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
             "done = subprocess.Popen(['sleep', '602'])\n"
             "print(done.pid, flush=True)\n"
-            "time.sleep(600)\n"
+            "signal.pause()\n"
         )
         outcome = run(launch(code), timeout=0.5)
         assert (outcome.how, outcome.code) == (TIMED_OUT, -signal.SIGTERM)
@@ -250,7 +250,7 @@ class TestRun:
             stop.set()
 
         code = (
-            "import time\ntry:\n    print('begun', flush=True)\n    time.sleep(600)\n"
+            "import signal\ntry:\n    print('begun', flush=True)\n    signal.pause()\n"
             "except KeyboardInterrupt:\n    print('bye')\n"
         )
         outcome = run(launch(code), is_stopped=stop.is_set, show=show)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from meticulous.declare.kinds.splitting import UnbalancedError, end_of_quotes
 
@@ -44,7 +45,7 @@ class UnfitError(ValueError):
         return f"{name}{self.place} {self.expected}; {self.actual}."
 
 
-class Kind:
+class Kind(ABC):
     """One type, as values of parameters see it.
 
     Attributes:
@@ -58,9 +59,9 @@ class Kind:
     def __init__(self, text: str) -> None:
         self.text = text
 
+    @abstractmethod
     def holds(self, value: Any) -> bool:
         """Say whether a value is of this type already, exactly."""
-        raise NotImplementedError
 
     def cast(self, value: Any) -> Any:
         """Return the value as this type has it.
@@ -72,13 +73,13 @@ class Kind:
             return value
         raise self.unfit(value)
 
+    @abstractmethod
     def parse(self, text: str) -> Any:
         """Return the value that a text of the command line means.
 
         Raises:
             UnfitError: It means none.
         """
-        raise NotImplementedError
 
     def parse_quoted(self, text: str) -> Any:
         """Return the value of a text that stood in quotes, which are off by now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from meticulous.recorder.randomness import calls
 
 TYPE_CHECKING = False
@@ -24,7 +26,7 @@ def look(name: str, module: ModuleType, is_fresh: bool) -> Generator:
     return _KINDS[name](module, is_fresh)
 
 
-class Generator:
+class Generator(ABC):
     """A generator that a module holds for everybody.
 
     Attributes:
@@ -36,15 +38,15 @@ class Generator:
         self.is_fresh = is_fresh
         self.first = self.state()
 
+    @abstractmethod
     def state(self) -> Any:
         """Return what changes with each number that is drawn; states can be compared."""
-        raise NotImplementedError
 
+    @abstractmethod
     def seed(self, seed: int) -> None:
         """Seed it."""
-        raise NotImplementedError
 
-    def repeat_results(self) -> None:
+    def repeat_results(self) -> None:  # noqa: B027  most have no choice to make
         """Ask for algorithms that give the same numbers each time, where there is a choice."""
 
     def was_seeded(self) -> bool | None:

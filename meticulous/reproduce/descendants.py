@@ -1,0 +1,98 @@
+"""Finds the processes that a reproduced program has started, whatever became of their parents."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from meticulous.folder import layout
+from meticulous.reproduce.paths import below
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import psutil
+
+_STARTING_SECONDS = 5.0
+"""How long a process may take to get the variables of the program that it becomes."""
+
+_ENVIRONMENT_ENDS = 48
+"""Place of `env_end` among the words of /proc/PID/stat after the name, see proc(5)."""
+
+
+class Descendants:
+    """Knows which processes a program has started: by session, environment or working directory.
+
+    Args:
+        session: The session of the program.
+        mark: What its environment holds as `METICULOUS_REPRODUCTION`, if anything.
+        place: A folder that nothing else uses, in which the program works; None without one.
+        began: When it was started, in seconds since the epoch.
+    """
+
+    def __init__(self, session: int, mark: str | None, place: str | None, began: float) -> None:
+        self._session = session
+        self._mark = mark
+        self._place = place
+        # What is older has nothing to do with it. Clocks of processes are coarse.
+        self._began = began - 1.0
+
+    def running(self) -> list[tuple[int, str]]:
+        """Return number and command line of each that runs."""
+        import psutil
+
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if self._is_one(process):
+                    found.append((process.pid, " ".join(process.cmdline()) or process.name()))
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def _is_one(self, process: psutil.Process) -> bool:
+        if os.getsid(process.pid) == self._session:
+            return True
+        if self._mark is not None and self._mark in marks_of(process.pid):
+            return True
+        # One that a program started with other variables stays where it was started.
+        if self._place is None or process.create_time() < self._began:
+            return False
+        return below(process.cwd(), self._place) is not None
+
+
+def marks_of(pid: int) -> list[str]:
+    """Return what the environment of a process holds as `METICULOUS_REPRODUCTION`; on Linux only.
+
+    Usually one text or none. Nothing is known of a process of somebody else.
+    """
+    beginning = os.fsencode(f"{layout.REPRODUCTION_VARIABLE}=")
+    try:
+        variables = _environment_of(pid).split(b"\0")
+    except OSError:
+        return []
+    return [os.fsdecode(one[len(beginning) :]) for one in variables if one.startswith(beginning)]
+
+
+def _environment_of(pid: int) -> bytes:
+    environment = _read_environment(pid)
+    if not environment:
+        deadline = time.monotonic() + _STARTING_SECONDS
+        while _is_starting(pid) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        environment = _read_environment(pid)
+    return environment
+
+
+def _read_environment(pid: int) -> bytes:
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        return file.read()
+
+
+def _is_starting(pid: int) -> bool:
+    """Say whether a process is between two programs: the new one has no environment yet."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        words = file.read().rpartition(b")")[2].split()
+    # Threads of the kernel never have an environment; nor have they a program.
+    return words[_ENVIRONMENT_ENDS] == b"0" and bool(os.readlink(f"/proc/{pid}/exe"))
