@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _OWN_IDENTITY = ("pid", "process-start-time")
 """What differs between the recording process and its program, which the metadata identify."""
 
+_TAKEN = f"{layout.HANDED_OVER}.tmp"
+"""What the program has told, while the recording process reads it."""
+
 _told: dict[str, Any] = {}
 """Everything this process has told so far; each telling repeats it all."""
 
@@ -47,6 +50,37 @@ def tell(directory: str, **facts: Any) -> None:
     # Without a folder to write to there is nobody to tell.
     with contextlib.suppress(OSError):
         write_atomically(os.path.join(directory, layout.HANDED_OVER), encode_document(_told))
+
+
+def take_in(directory: str) -> dict[str, Any] | None:
+    """Return what the program has told since the last call, None when that is nothing.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: Somebody has put something else in its place.
+    """
+    import json
+
+    told = os.path.join(directory, layout.HANDED_OVER)
+    # Moved before it is read: the program may tell more at any moment, under the same name.
+    taken = os.path.join(directory, _TAKEN)
+    try:
+        os.replace(told, taken)
+    except FileNotFoundError:
+        return None
+    with open(taken, "rb") as file:
+        facts = json.loads(file.read())
+    os.unlink(taken)
+    if not isinstance(facts, dict):
+        raise ValueError("it is no JSON object")
+    return facts
+
+
+def remove_messages(directory: str) -> None:
+    """Remove what recording process and program have left for each other."""
+    for name in (layout.HANDED_OVER, _TAKEN, layout.ATTACHED):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, name))
 
 
 _randomness: Observation | None = None

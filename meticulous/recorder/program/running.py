@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import signal
 import sys
@@ -24,8 +22,8 @@ from meticulous.recorder.ending.outcome import (
 from meticulous.recorder.files import sealing
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.watch import Watch
+from meticulous.recorder.program import attached
 from meticulous.recorder.program.arrival import SIGNAL_NAME, Arrival
-from meticulous.recorder.program.attached import introduce_recorder
 from meticulous.recorder.program.command import Command
 from meticulous.recorder.program.startable import check_startable
 from meticulous.recorder.program.streams import ProgramStreams
@@ -76,7 +74,7 @@ class RecordedProgram:
         directory = self.writer.paths.directory
         try:
             # Of a recorder that was killed; the program would be taken for the one of then.
-            self._remove_messages()
+            attached.remove_messages(directory)
             self._streams = ProgramStreams(self.writer)
             self._arrival = Arrival(directory)
             self._begin_to_see_files()
@@ -154,7 +152,7 @@ class RecordedProgram:
         environment = dict(os.environ)
         environment[layout.EXPERIMENT_VARIABLE] = self.writer.paths.directory
         environment[layout.RUN_VARIABLE] = self.writer.paths.directory
-        environment[layout.RECORDER_VARIABLE] = introduce_recorder()
+        environment[layout.RECORDER_VARIABLE] = attached.introduce_recorder()
         environment[layout.REPOSITORY_VARIABLE] = self.record.code.directory
         if self.command.is_isolated:
             return environment
@@ -225,12 +223,7 @@ class RecordedProgram:
         sealing.write_sums(writer, writer.status_content(ending.status, ending.reason))
         with writer.tolerating("the final STATUS"):
             writer.write_status(ending.status, ending.reason)
-        self._remove_messages()
-
-    def _remove_messages(self) -> None:
-        for name in (layout.HANDED_OVER, layout.ATTACHED):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.writer.paths.path(name))
+        attached.remove_messages(writer.paths.directory)
 
     def _tick(self, elapsed: float) -> bool:
         self._take_in()
@@ -242,15 +235,14 @@ class RecordedProgram:
 
     def _take_in(self) -> None:
         """Take in what the program hands over about itself."""
-        path = self.writer.paths.path(layout.HANDED_OVER)
+        directory = self.writer.paths.directory
         try:
-            with open(path, "rb") as file:
-                handed_over = json.loads(file.read())
-            os.unlink(path)
-        except FileNotFoundError:
-            return
+            handed_over = attached.take_in(directory)
         except (OSError, ValueError) as error:
-            self.writer.warn("the program's own account", f"{path} could not be read: {error}")
+            message = f"what the program tells in {directory} could not be read: {error}"
+            self.writer.warn("the program's own account", message)
+            return
+        if handed_over is None:
             return
         news = {**self._handed_over, **handed_over}
         previous, self._handed_over = self._handed_over, news
