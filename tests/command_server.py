@@ -16,10 +16,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _LONGEST_REQUEST = 1 << 20
+
+_USUAL = ("rich.live", "rich.progress", "orjson", "psutil", "pandas", "ruamel.yaml")
+_FOR_PLOTS = (
+    "plotext",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+)
 
 
 class CommandServer:
@@ -76,6 +85,8 @@ def _serve(requests: socket.socket) -> None:
         if not request:
             return
         words, env, cwd = json.loads(request)
+        if words[:1] == ["plot"]:
+            _import(_FOR_PLOTS)
         pid = os.fork()
         if pid == 0:
             requests.close()
@@ -101,6 +112,7 @@ def _become(words: list[str], env: dict[str, str], cwd: str, streams: list[int])
         os.environ.update(env)
         time.tzset()
         sys.argv[:] = [str(Path(meticulous.cli.__file__).parents[1] / "__main__.py"), *words]
+        sys.orig_argv[:] = [sys.executable, "-m", "meticulous", *words]
         sys.path[0] = cwd
         errors = ("strict", "strict", "backslashreplace")
         sys.stdin, sys.stdout, sys.stderr = (
@@ -131,23 +143,30 @@ def _end(code: object) -> None:
         os._exit(code if isinstance(code, int) else 1 if code else 0)
 
 
-def _import_everything() -> None:
-    """Import what the commands import when they need it."""
-    import importlib
+def _import_ours() -> None:
     import pkgutil
 
     import meticulous.cli
+    import meticulous.declare
     import meticulous.reader
+    import meticulous.sweep
 
-    for package in (meticulous.cli, meticulous.reader):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
-    for name in ("rich.live", "rich.progress", "orjson", "psutil", "pandas"):
+    for package in (meticulous.cli, meticulous.reader, meticulous.declare, meticulous.sweep):
+        modules = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        _import(module.name for module in modules)
+
+
+def _import(names: Iterable[str]) -> None:
+    """Import what commands import when they need it."""
+    import importlib
+
+    for name in names:
         importlib.import_module(name)
 
 
 if __name__ == "__main__":
-    _import_everything()
+    _import_ours()
+    _import(_USUAL)
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         _serve(requests)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from command_server import CommandServer
 from hypothesis import settings
 
 # Many tests share eight minutes; `--hypothesis-profile=default` looks at more examples of each.
@@ -59,7 +63,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _sealed_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+def _sealed_environment(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Give every test an empty home and cache, and no trace of an outer recording."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
@@ -70,6 +76,8 @@ def _sealed_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    yield
+    shutil.rmtree(home, ignore_errors=True)
 
 
 class Repository:
@@ -102,13 +110,19 @@ class Repository:
         for name, text in (files or {}).items():
             self.write(name, text)
         self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
+        # Looking after each commit whether there is something to clean up is a process more.
+        self.git("-c", "maintenance.auto=false", "commit", "-q", "--allow-empty", "-m", message)
         return self.head
 
     @property
     def head(self) -> str:
         """The sha of the current commit."""
-        return self.git("rev-parse", "HEAD").strip()
+        place = self.directory / ".git"
+        try:  # In all but special repositories two files say it, without a process.
+            branch = (place / "HEAD").read_text().removeprefix("ref: ").strip()
+            return (place / branch).read_text().strip()
+        except OSError:
+            return self.git("rev-parse", "HEAD").strip()
 
     def python(
         self,
@@ -129,15 +143,45 @@ class Repository:
         )
 
 
+def _new_repository(directory: Path, *init_options: str) -> Repository:
+    repository = Repository(directory)
+    repository.git("init", "-q", "-b", "main", *init_options)
+    return repository
+
+
+def _with_first_commit(repository: Repository) -> Repository:
+    repository.commit({"README": "a project\n"}, "first commit")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one commit, to be copied: that is cheaper than four runs of git."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            environment.delenv(name)
+        for name, value in IDENTITY.items():
+            environment.setenv(name, value)
+        repository = _with_first_commit(_new_repository(tmp_path_factory.mktemp("template")))
+    for sample in repository.directory.glob(".git/hooks/*.sample"):
+        sample.unlink()
+    return repository.directory
+
+
 @pytest.fixture
-def make_repository(tmp_path: Path) -> Callable[..., Repository]:
+def make_repository(tmp_path: Path, _template: Path) -> Callable[..., Repository]:
     """Return a function that makes a repository; by default with one commit."""
 
     def make(name: str = "project", *init_options: str, commit: bool = True) -> Repository:
-        repository = Repository(tmp_path / name)
-        repository.git("init", "-q", "-b", "main", *init_options)
-        if commit:
-            repository.commit({"README": "a project\n"}, "first commit")
+        directory = tmp_path / name
+        if not commit:
+            return _new_repository(directory, *init_options)
+        if init_options or directory.exists():
+            return _with_first_commit(_new_repository(directory, *init_options))
+        shutil.copytree(_template, directory)
+        repository = Repository(directory)
+        # The index remembers the files of the template by their inodes.
+        repository.git("update-index", "-q", "--refresh")
         return repository
 
     return make
@@ -147,3 +191,39 @@ def make_repository(tmp_path: Path) -> Callable[..., Repository]:
 def repository(make_repository: Callable[..., Repository]) -> Repository:
     """A repository with one commit."""
     return make_repository()
+
+
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[CommandServer]:
+    """The interpreter from which `command` and `on_terminal` are forked."""
+    server = CommandServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, command_server: CommandServer
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `meticulous WORDS...` in `tmp_path`, its output in files.
+
+    Its process is forked and not started anew; where that makes a difference, take `process`.
+    """
+
+    def run(*words: str, cwd: Path = tmp_path, **env: str) -> subprocess.CompletedProcess[str]:
+        with (
+            open(os.devnull, "rb") as nothing,
+            tempfile.TemporaryFile() as output,
+            tempfile.TemporaryFile() as errors,
+        ):
+            streams = [stream.fileno() for stream in (nothing, output, errors)]
+            with command_server.started(words, cwd, {**os.environ, **env}, streams):
+                code = command_server.wait()
+            return subprocess.CompletedProcess(words, code, _text(output), _text(errors))
+
+    return run
+
+
+def _text(file: io.BufferedRandom) -> str:
+    file.seek(0)
+    return io.TextIOWrapper(file).read()

@@ -33,8 +33,9 @@ def time_limit(seconds: float, what: str) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise _TooLong
 
-    before = signal.signal(signal.SIGVTALRM, stop)
+    before = signal.getsignal(signal.SIGVTALRM)
     try:
+        signal.signal(signal.SIGVTALRM, stop)
         signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
         try:
             yield

@@ -23,18 +23,17 @@ class Descendants:
     """Knows which processes a program has started: by session, environment or working directory.
 
     Args:
-        session: The session of the program.
+        session: The process number of the program, which leads a session of its own and has not
+            been waited for yet.
         mark: What its environment holds as `METICULOUS_REPRODUCTION`, if anything.
         place: A folder that nothing else uses, in which the program works; None without one.
-        began: When it was started, in seconds since the epoch.
     """
 
-    def __init__(self, session: int, mark: str | None, place: str | None, began: float) -> None:
+    def __init__(self, session: int, mark: str | None, place: str | None) -> None:
         self._session = session
         self._mark = mark
         self._place = place
-        # What is older has nothing to do with it. Clocks of processes are coarse.
-        self._began = began - 1.0
+        self._began = _beginning_of(session)
 
     def running(self) -> list[tuple[int, str]]:
         """Return number and command line of each that runs."""
@@ -43,23 +42,34 @@ class Descendants:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                if process.pid == os.getpid() or not self._is_one(process):
                     continue
-                if self._is_one(process):
+                if process.status() != psutil.STATUS_ZOMBIE:
                     found.append((process.pid, " ".join(process.cmdline()) or process.name()))
             except (psutil.Error, OSError):
                 continue
         return found
 
     def _is_one(self, process: psutil.Process) -> bool:
+        # What is older has nothing to do with it; this is known of most without reading a file.
+        if process.create_time() < self._began:
+            return False
         if os.getsid(process.pid) == self._session:
             return True
         if self._mark is not None and self._mark in marks_of(process.pid):
             return True
         # One that a program started with other variables stays where it was started.
-        if self._place is None or process.create_time() < self._began:
-            return False
-        return below(process.cwd(), self._place) is not None
+        return self._place is not None and below(process.cwd(), self._place) is not None
+
+
+def _beginning_of(pid: int) -> float:
+    """Return when a process was started, by the clock of `create_time`; 0.0 if nobody knows."""
+    import psutil
+
+    try:
+        return float(psutil.Process(pid).create_time())
+    except (psutil.Error, OSError):
+        return 0.0
 
 
 def marks_of(pid: int) -> list[str]:

@@ -85,9 +85,11 @@ def run(
     Raises:
         CannotReproduceError: It cannot be started.
     """
-    started, began = time.monotonic(), time.time()
+    started = time.monotonic()
     with open(launch.stdout, "wb") as stdout, open(launch.stderr, "wb") as stderr:
         process = _start(launch, stdout.fileno(), stderr.fileno())
+    mark = launch.environment.get(layout.REPRODUCTION_VARIABLE)
+    descendants = Descendants(process.pid, mark, launch.place)
     how = ENDED
     follower = _Follower((launch.stdout, launch.stderr), show)
     try:
@@ -102,7 +104,7 @@ def run(
     finally:
         if process.poll() is None:
             _end(process, signal.SIGTERM)
-        left_behind = _end_descendants(process.pid, launch, began)
+        left_behind = _end_descendants(process.pid, descendants)
         follower.look()
     return Outcome(how, process.returncode, time.monotonic() - started, tuple(left_behind))
 
@@ -142,16 +144,13 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
         process.wait()
 
 
-def _end_descendants(session: int, launch: Launch, began: float) -> list[str]:
+def _end_descendants(session: int, descendants: Descendants) -> list[str]:
     """End what the program has left running: in its session, with its environment, or its folder.
 
     Args:
         session: The session of the program.
-        launch: How it was started.
-        began: When, in seconds since the epoch.
+        descendants: What knows them.
     """
-    mark = launch.environment.get(layout.REPRODUCTION_VARIABLE)
-    descendants = Descendants(session, mark, launch.place, began)
     ended: list[str] = []
     deadline = time.monotonic() + _RECORDER_SECONDS
     # What is being started meanwhile is found the next time.

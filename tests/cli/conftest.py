@@ -1,4 +1,4 @@
-"""The command as a real process: piped, or on a terminal of its own."""
+"""The command as a process of its own: piped, or on a terminal of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_server import CommandServer
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +26,8 @@ def _neutral_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs `meticulous WORDS...` in `tmp_path`, its output piped."""
+def process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what `command` does, in an interpreter that is started for it, its output piped."""
 
     def run(*words: str, cwd: Path = tmp_path, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -43,24 +44,17 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture
-def on_terminal(tmp_path: Path) -> Callable[..., str]:
+def on_terminal(tmp_path: Path, command_server: CommandServer) -> Callable[..., str]:
     """Return a function that runs `meticulous WORDS...` on a terminal and returns the screen."""
 
     def run(*words: str, columns: int = 80, cwd: Path = tmp_path, **env: str) -> str:
         controller, terminal = os.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         try:
-            with subprocess.Popen(
-                [sys.executable, "-m", "meticulous", *words],
-                cwd=cwd,
-                env={**os.environ, **env},
-                stdin=terminal,
-                stdout=terminal,
-                stderr=terminal,
-            ) as process:
+            with command_server.started(words, cwd, {**os.environ, **env}, [terminal] * 3):
                 os.close(terminal)
                 output = b"".join(iter(lambda: _read(controller), b""))
-                assert process.wait(timeout=120) == 0, output.decode(errors="replace")
+                assert command_server.wait() == 0, output.decode(errors="replace")
         finally:
             os.close(controller)
         return output.decode().replace("\r\n", "\n")

@@ -169,8 +169,8 @@ def test_without_standard_output_nothing_fails(tmp_path: Path):
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_characters_that_the_encoding_lacks_are_escaped(command, tmp_path: Path):
+def test_characters_that_the_encoding_lacks_are_escaped(process, tmp_path: Path):
     write_record(tmp_path / "experiments", "日本")
-    done = command("list", PYTHONIOENCODING="latin-1")
+    done = process("list", PYTHONIOENCODING="latin-1")
     assert done.returncode == 0
     assert "\\u65e5\\u672c" in done.stdout

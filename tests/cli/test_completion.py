@@ -30,21 +30,22 @@ def experiments(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bash(tmp_path: Path) -> Callable[..., list[str]]:
+def bash(tmp_path: Path, command) -> Callable[..., list[str]]:
     """Return a function that types a line in a bash that has the script, then the tab key."""
     program = shutil.which("bash")
     if program is None:
         pytest.skip("there is no bash")
     commands = tmp_path / "bin"
     commands.mkdir()
-    command = commands / "meticulous"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m meticulous "$@"\n')
-    command.chmod(0o755)
+    started = commands / "meticulous"
+    started.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m meticulous "$@"\n')
+    started.chmod(0o755)
+    script = command("completion", "bash").stdout
 
     def complete(*words: str, cwd: Path = tmp_path) -> list[str]:
         typed = " ".join(f"'{word}'" for word in ("meticulous", *words))
         lines = (
-            'eval "$(meticulous completion bash)"',
+            script,
             f"COMP_WORDS=({typed}) COMP_CWORD={len(words)}",
             "_meticulous_completion meticulous",
             'printf "%s\\n" "${COMPREPLY[@]}"',
@@ -64,22 +65,15 @@ def bash(tmp_path: Path) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def ask(tmp_path: Path, command) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that asks as the script of a shell does."""
 
     def run(shell: str, *words: str, cwd: Path = tmp_path):
-        return subprocess.run(
-            [sys.executable, "-m", "meticulous"],
+        return command(
             cwd=cwd,
-            env={
-                **os.environ,
-                "_METICULOUS_COMPLETE": f"{shell}_complete",
-                "COMP_WORDS": " ".join(("meticulous", *words)),
-                "COMP_CWORD": words[-1] if shell == "fish" else str(len(words)),
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
+            _METICULOUS_COMPLETE=f"{shell}_complete",
+            COMP_WORDS=" ".join(("meticulous", *words)),
+            COMP_CWORD=words[-1] if shell == "fish" else str(len(words)),
         )
 
     return run

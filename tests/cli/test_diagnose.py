@@ -31,7 +31,7 @@ def project(repository):
         done = repository.python("train.py")
         assert done.returncode == 0, done.stderr
         sums = repository.directory / "experiments" / "1" / "SHA256SUMS"
-        wait_until(lambda: sums.exists() and "requirements.txt" in sums.read_text())
+        wait_until(lambda: sums.exists() and "environment.json" in sums.read_text())
         return repository
 
     return make

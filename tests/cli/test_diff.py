@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 from written_records import write_original_record, write_record
 
 TRAIN = """\
@@ -30,9 +31,28 @@ def experiments(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory) -> Path:
+    """Where the repository lies that each test gets a copy of."""
+    return tmp_path_factory.mktemp("recorded") / "project"
+
+
+def described(repository, count: int) -> bool:
+    """Say whether the surroundings of all runs are recorded, which is done behind their backs."""
+    found = repository.directory.glob("experiments/*/SHA256SUMS")
+    return sum("environment.json" in path.read_text() for path in found) == count
+
+
 @pytest.fixture
-def recorded(repository):
+def recorded(make_repository, once: Path, tmp_path: Path):
     """A repository with runs of two commits and of a snapshot."""
+    if not once.exists():
+        record_three_runs(make_repository("recorded")).directory.rename(once)
+    shutil.copytree(once, tmp_path / "project")
+    return make_repository("project", commit=False)
+
+
+def record_three_runs(repository):
     repository.commit({".gitignore": "__pycache__\n"})
     repository.commit({"train.py": TRAIN, "model.py": "def loss(x):\n    return x\n", "notes": ""})
     assert repository.python("train.py").returncode == 0
@@ -41,6 +61,7 @@ def recorded(repository):
     repository.write("model.py", "def loss(x):\n    return 3 * x\n")
     done = repository.python("train.py", "--dirty", "snapshot")
     assert done.returncode == 0, done.stderr
+    wait_until(lambda: described(repository, 3))
     return repository
 
 

@@ -295,12 +295,12 @@ class TestExport:
         assert sorted(os.listdir(tmp_path)) == before
 
     def test_a_missing_package_is_named_with_its_extra(
-        self, command, experiments: Path, tmp_path: Path
+        self, process, experiments: Path, tmp_path: Path
     ):
         (tmp_path / "hidden" / "pyarrow").mkdir(parents=True)
         (tmp_path / "hidden" / "pyarrow" / "__init__.py").write_text("raise ImportError('none')")
         path = os.pathsep.join([str(tmp_path / "hidden"), os.environ["PYTHONPATH"]])
-        done = command("list", "--export", "out.parquet", PYTHONPATH=path)
+        done = process("list", "--export", "out.parquet", PYTHONPATH=path)
         assert done.returncode == 2
         assert "pip install 'meticulous-ml[parquet]'" in done.stderr
 
@@ -313,8 +313,8 @@ class TestExport:
         assert command("list", *words).returncode == 2
 
 
-def test_a_plain_list_imports_no_pandas(command, experiments: Path):
-    done = command("list", PYTHONPROFILEIMPORTTIME="1")
+def test_a_plain_list_imports_no_pandas(process, experiments: Path):
+    done = process("list", PYTHONPROFILEIMPORTTIME="1")
     imported = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.MULTILINE))
     assert "meticulous.cli.plain_table" in imported
     assert not imported & {"pandas", "numpy", "torch", "matplotlib", "tabulate", "git", "pyarrow"}

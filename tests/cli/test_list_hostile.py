@@ -7,14 +7,20 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import zlib
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 from written_records import write_record
+
+from meticulous.cli.time_limit import time_limit
+from meticulous.errors import InvalidQueryError
 
 
 @pytest.fixture
@@ -74,12 +80,48 @@ def test_a_name_in_another_encoding_does_not_break_filters_and_files(
         ("--filter", "description.str.contains('(.*)*(.*)*(.*)*x')"),
     ],
 )
-def test_an_endless_regular_expression_is_refused(command, experiments, words: tuple[str, str]):
+def test_an_endless_regular_expression_is_refused(tmp_path: Path, experiments, words):
     text = "a" * 60
     write_record(experiments, "3", args={text: 1}, metadata={"description": text})
-    done = command("list", *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "takes too long" in done.stderr
+    with subprocess.Popen(
+        [sys.executable, "-m", "meticulous", "list", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            # The signal comes after seconds; it is sent here as soon as it is waited for.
+            wait_until(lambda: _catches(process.pid, signal.SIGVTALRM) or process.poll())
+            process.send_signal(signal.SIGVTALRM)
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, output) == (2, "")
+    assert "takes too long" in errors
+
+
+def _catches(process: int, signal_number: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    (mask,) = re.findall("^SigCgt:\t([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(mask, 16) >> (signal_number - 1) & 1)
+
+
+def test_what_takes_longer_than_its_limit_is_ended():
+    with (
+        pytest.raises(InvalidQueryError, match="--where 'x' takes too long: more than 0 seconds"),
+        time_limit(0.05, "--where 'x'"),
+    ):
+        re.match("(.*)*x", "a" * 60)
+    assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+def test_what_is_done_in_time_leaves_no_limit_behind():
+    with time_limit(60, "--where 'x'"):
+        assert re.match("(.*)x", "aax")
+    assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
 
 
 def _as_nobody(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -124,9 +124,8 @@ class TestNothingIsMade:
         yield
         assert not (project.directory / "experiments").exists()
 
-    @pytest.mark.parametrize(
-        ("words", "said"),
-        [
+    def test_a_mistake_is_told_before_anything_is_made(self, project, register):
+        for words, said in (
             (["train.py", "{lr: 1 | abc}"], "lr must be"),
             (["train.py", "{lr: 1 | null}"], "lr must be"),
             (["train.py", "{optimiser: sgd | adm}"], "optimiser must be"),
@@ -145,11 +144,9 @@ class TestNothingIsMade:
             (["simulate.sh", "--defaults", "none.yml"], "none.yml cannot be read"),
             (["./simulate.sh", "--defaults", "defaults.yml", "mesh=x"], "mesh must be"),
             (["./simulate.sh", "mesh=1", "--", "{msh}"], "{msh} stands for no parameter"),
-        ],
-    )
-    def test_a_mistake_is_told_before_anything_is_made(self, project, register, words, said):
-        done = register(*words, code=2)
-        assert said in done.stderr
+        ):
+            assert said in register(*words, code=2).stderr, words
+            assert not (project.directory / "experiments").exists(), words
         assert not (project.directory / "pwned").exists()
 
     def test_the_traceback_of_a_target_that_does_not_import_is_shown(self, project, register):
@@ -252,11 +249,12 @@ class TestPrograms:
         values = ["a/b", "*", "🙂", "two  words", "it's", '"$HOME"', "-x", "x" * 300]
         listed = " | ".join(json.dumps(value, ensure_ascii=False) for value in values)
         done = register("./simulate.sh", f"{{s: {listed}}}", "--", "[{s}]")
-        for line in done.stdout.splitlines():
-            name = line.split(maxsplit=1)[1]
-            assert not set(name) & set(" /*'\"$🙂")
-            shown = command("launch", name, "--dry-run", cwd=project.directory)
-            assert shown.stdout == f"{line}\n"
+        names = [line.split(maxsplit=1)[1] for line in done.stdout.splitlines()]
+        assert not set("".join(names)) & set(" /*'\"$🙂")
+        shown = command("launch", names[1], "--dry-run", cwd=project.directory)
+        assert shown.stdout == done.stdout.splitlines(keepends=True)[1]
+        shown = command("launch", *names, "--dry-run", cwd=project.directory)
+        assert shown.stdout == done.stdout
         assert command("launch", cwd=project.directory).returncode == 0
         for number, value in enumerate(values, 1):
             said = (folder_of(project, number) / "stdout").read_text()

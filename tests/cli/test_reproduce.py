@@ -75,7 +75,7 @@ def record(repository, *words: str, code: int = 0, **options):
     assert done.returncode == code, done.stderr
     # The surroundings are described by a process that outlives the program.
     place = repository.directory / "experiments"
-    wait_until(lambda: all("requirements" in f.read_text() for f in place.glob("*/SHA256SUMS")))
+    wait_until(lambda: all("environment.json" in f.read_text() for f in place.glob("*/SHA256SUMS")))
 
 
 def worktrees() -> list[str]:

@@ -266,7 +266,7 @@ KEYS = [
 ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(KEYS), JSON),
     st.dictionaries(st.sampled_from([*ENVIRONMENT, "any"]), JSON),

@@ -41,8 +41,7 @@ def project(repository):
     return make_project(repository)
 
 
-@pytest.fixture
-def meticulous(project, command):
+def in_project(project, command):
     """Return a function that runs `meticulous WORDS...` in the project, or a folder of it."""
 
     def run(*words: str, code: int = 0, folder: str = ""):
@@ -54,7 +53,17 @@ def meticulous(project, command):
     return run
 
 
+@pytest.fixture
+def meticulous(project, command):
+    return in_project(project, command)
+
+
 class TestTheSameAsTheScript:
+    @pytest.fixture
+    def meticulous(self, project, process):
+        """In an interpreter of its own, as the script has."""
+        return in_project(project, process)
+
     def test_a_run_is_recorded_as_that_of_the_script(self, project, meticulous):
         project.python("train.py", "--lr", "0.2", "-u", "{epochs: 3}", check=True)
         done = meticulous("train.py:Train", "--lr", "0.2", "-u", "{epochs: 3}")

@@ -2,15 +2,31 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
-from test_diff import TRAIN
+from test_diff import TRAIN, described
+from waiting import wait_until
 from written_records import write_record
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory) -> Path:
+    """Where the repository lies that each test gets a copy of."""
+    return tmp_path_factory.mktemp("recorded") / "project"
+
+
 @pytest.fixture
-def recorded(repository):
+def recorded(make_repository, once: Path, tmp_path: Path):
+    """A repository with two runs, between which an imported module has changed."""
+    if not once.exists():
+        record_two_runs(make_repository("recorded")).directory.rename(once)
+    shutil.copytree(once, tmp_path / "project")
+    return make_repository("project", commit=False)
+
+
+def record_two_runs(repository):
     repository.commit({".gitignore": "__pycache__\n"})
     model = "import tools\ndef loss(x):\n    return tools.f(x)\n"
     repository.commit(
@@ -19,6 +35,7 @@ def recorded(repository):
     assert repository.python("train.py").returncode == 0
     repository.commit({"tools.py": "def f(x): return 2 * x\n", "a.py": "x", "zoo.py": "x"})
     assert repository.python("train.py", "--lr", "0.3").returncode == 0
+    wait_until(lambda: described(repository, 2))
     return repository
 
 

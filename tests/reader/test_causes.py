@@ -80,7 +80,7 @@ def test_a_package_run_as_a_module_is_found():
     assert reached(["python", "-m", "pkg"], ".", project).files == project.keys()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(max_size=8), max_size=4), st.text(max_size=6), st.text(max_size=30))
 def test_no_words_and_no_source_are_an_obstacle(words: list[str], folder: str, source: str):
     project = {"train.py": source, "a.py": "import train"}

@@ -331,7 +331,7 @@ comparisons = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(values, min_size=1, max_size=4), comparisons)
 def test_any_values_are_compared_or_explained(held: list[Any], text: str):
     table = Table([str(number) for number in range(len(held))], {"args.x": held})

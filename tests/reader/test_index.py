@@ -220,7 +220,7 @@ CHANGES = [
 
 
 @settled
-@pytest.mark.parametrize("days", [-400, -1, 0, 1, 400])
+@pytest.mark.parametrize("days", [-400, 400])
 @pytest.mark.parametrize("change", [finish, begin, delete, rename, resume, edit, edit_metadata])
 def test_a_change_is_seen_though_the_clock_was_set(
     experiments: Path, change: Callable[[Path], None], days: int
@@ -259,7 +259,7 @@ def test_many_changes_are_kept_again(tmp_path: Path):
     let_the_clock_tick(tmp_path / "e")
     for number in range(2, 301):
         write_record(tmp_path / "e", str(number), minutes=-number, summary={"y": [number]})
-    for number in range(301, 1401):
+    for number in range(301, 1051):
         write_record(tmp_path / "e", str(number), minutes=number, summary={"x": number})
     for _ in range(2):
         check(tmp_path / "e")
@@ -330,7 +330,7 @@ folders = st.fixed_dictionaries(
 
 
 @settled
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.lists(folders, max_size=5), st.data())
 def test_any_folders_are_read_the_same_way(written: list[dict[str, Any]], data: st.DataObject):
     with tempfile.TemporaryDirectory() as place:
@@ -494,9 +494,17 @@ def test_an_old_experiment_that_is_resumed_is_the_latest(
     check(place)
 
 
+PLACES = (0.0, 0.1, 0.3, 0.6, 0.9, 1.0)
+
+
 @settled
-@pytest.mark.parametrize("where", [0.0, 0.1, 0.3, 0.6, 0.9, 1.0])
-@pytest.mark.parametrize("damage", ["cut", "changed", "doubled", "empty", "folder", "version"])
+@pytest.mark.parametrize(
+    ("damage", "where"),
+    [
+        *((damage, where) for damage in ("cut", "changed") for where in PLACES),
+        *((damage, 0.0) for damage in ("doubled", "empty", "folder", "version")),
+    ],
+)
 def test_a_damaged_cache_is_passed_over(experiments: Path, damage: str, where: float):
     check(experiments)
     paths = [path for path in cache().rglob("*") if path.is_file()]

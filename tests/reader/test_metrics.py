@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from written_records import write_files
 
@@ -213,7 +213,6 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["step", "time", "loss", "a.b", "a", "expid"]) | st.text(max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(NAMES, JSON, max_size=4), max_size=6), st.binary(max_size=20))
 def test_whatever_is_logged_can_be_read_and_put_into_a_frame(lines, tail):
     with tempfile.TemporaryDirectory() as directory:

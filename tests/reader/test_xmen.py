@@ -381,6 +381,48 @@ class TestWhereTheyAreLookedFor:
         assert fingerprint(hello) == before
 
 
+class TestWhatIsKept:
+    """Documents are parsed once; what they say is known by their bytes."""
+
+    @pytest.fixture
+    def kept(self, hello: Path) -> Path:
+        """The file in which it is kept that the set was read."""
+        read_xmen_records(str(hello))
+        (path,) = Path(os.environ["XDG_CACHE_HOME"], "meticulous").glob("*.xmen")
+        return path
+
+    def test_a_second_reading_parses_nothing_and_says_the_same(
+        self, hello: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        first = read_xmen_records(str(hello))
+        monkeypatch.setitem(sys.modules, "ruamel.yaml", None)
+        assert repr(read_xmen_records(str(hello))) == repr(first)
+
+    def test_a_change_is_seen_whatever_the_times_and_sizes_say(self, hello: Path, kept: Path):
+        path = hello / "a=Hello__b=Planet" / "params.yml"
+        before = path.stat()
+        path.write_text(path.read_text().replace("a: Hello", "a: Other"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+        assert records_in(hello)["a=Hello__b=Planet"].args["a"] == "Other"
+
+    @pytest.mark.parametrize("content", [b"", b"not ours", None])
+    def test_what_was_damaged_is_read_and_kept_anew(self, hello: Path, kept: Path, content):
+        sound = kept.read_bytes()
+        kept.write_bytes(sound[:-10] if content is None else content)
+        assert records_in(hello)["a=Hello__b=World"].args == {"a": "Hello", "b": "World"}
+        assert kept.read_bytes() == sound
+
+    def test_what_is_gone_is_kept_no_longer_and_secrets_never(self, hello: Path, kept: Path):
+        sound = kept.read_bytes()
+        assert b"Planet" in sound
+        assert xmen.SECRET.encode() not in sound
+        shutil.rmtree(hello)
+        xmen.second(hello / "x", more="c: 3\n")
+        assert list(records_in(hello)) == ["x"]
+        assert b"Planet" not in kept.read_bytes()
+
+
 class TestCost:
     def test_a_list_of_ours_loads_nothing_of_it(self, tmp_path: Path):
         from written_records import write_record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -55,8 +56,9 @@ WARNING = re.compile(rb"meticulous: warning:[^\n]*\n")
 class Disk:
     """A small file system of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, megabytes: int) -> None:
         self.directory = directory
+        self.megabytes = megabytes
         self.runs = directory / "runs"
         self.folder = self.runs / "1"
 
@@ -72,22 +74,28 @@ class Disk:
             os.fsync(file)
         os.close(file)
 
+    def fail(self) -> None:
+        """Have the file system answer as one does that has met an error of its disk."""
+        subprocess.run(["mount", "-o", "remount,abort", self.directory], check=True)
+
 
 def small_disk(directory: Path, kind: str) -> Iterator[Disk]:
     directory.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(directory)]
+    megabytes = 6
+    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory)]
     if kind == "ext4":
         if shutil.which("mkfs.ext4") is None:
             pytest.skip("there is no mkfs.ext4 here")
         image = directory.with_suffix(".image")
         image.write_bytes(b"")
-        os.truncate(image, 16 << 20)
+        megabytes = 16
+        os.truncate(image, megabytes << 20)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
         words = ["mount", "-o", "loop", str(image), str(directory)]
     if os.getuid() or subprocess.run(words, check=False, capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        yield Disk(directory)
+        yield Disk(directory, megabytes)
     finally:
         subprocess.run(["umount", "-l", directory], check=True)
 
@@ -100,7 +108,11 @@ def disk(request, tmp_path) -> Iterator[Disk]:
 def during_a_full_disk(
     repository, disk: Disk, words: list[str]
 ) -> tuple[subprocess.Popen[bytes], bytes, bytes]:
-    """Start a program that says "go" and waits, fill the disk, tell it to go on to its end."""
+    """Start a program that says "go" and waits, fill the disk, tell it to go on to its end.
+
+    Returns:
+        The process, and all that it has shown but this word.
+    """
     process = subprocess.Popen(
         words,
         cwd=repository.directory,
@@ -113,10 +125,15 @@ def during_a_full_disk(
     assert process.stderr
     with process:
         told = process.stderr if "main.py" in words and "run" not in words else process.stdout
-        assert told.readline() == b"go\n"
+        before = []
+        while (line := told.readline()) != b"go\n":
+            assert line, process.communicate()
+            before.append(line)
         disk.fill()
         shown, errors = process.communicate(b"go\n")
-    return process, shown, errors
+    if told is process.stdout:
+        return process, b"".join(before) + shown, errors
+    return process, shown, b"".join(before) + errors
 
 
 def recorded(disk: Disk, *words: str) -> list[str]:
@@ -128,22 +145,38 @@ def kept(disk: Disk, name: str = "stdout") -> bytes:
     return (disk.folder / name).read_bytes()
 
 
+def warnings_in(disk: Disk) -> list[str]:
+    return json.loads((disk.folder / "metadata.json").read_text())["warnings"]
+
+
 def check_reserve_released(disk: Disk) -> None:
     for name in ("stdout", "stderr"):
         found = (disk.folder / name).stat()
         assert found.st_blocks * 512 < found.st_size + 8192, name
 
 
+def told_of(errors: bytes) -> str:
+    """Return the one warning among what was shown."""
+    (warning,) = WARNING.findall(errors)
+    return warning.decode().strip().removeprefix("meticulous: warning: ")
+
+
 class TestUnderRun:
     """The program's own descriptors are the files of the record."""
 
-    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    @pytest.mark.parametrize(
+        ("disk", "stream"), [("tmpfs", "stderr"), ("ext4", "stdout")], indirect=["disk"]
+    )
     def test_a_python_program_goes_on_to_its_end(self, repository, disk, stream):
         repository.commit({"main.py": PYTHON.format(stream=stream)})
         words = recorded(disk, sys.executable, "main.py")
         process, shown, errors = during_a_full_disk(repository, disk, words)
         assert process.returncode == 3
-        assert len(WARNING.findall(errors)) == 1
+        place = f" ({disk.folder})"
+        assert told_of(errors) == (
+            f"the output is recorded no further, for the disk is nearly full{place}"
+        )
+        assert warnings_in(disk) == [told_of(errors)]
         without = WARNING.sub(b"", errors)
         assert (shown if stream == "stdout" else without) == LINES
         before = b"go\n" if stream == "stdout" else b""
@@ -151,27 +184,38 @@ class TestUnderRun:
         assert (disk.folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
         check_reserve_released(disk)
 
-    @pytest.mark.parametrize("to", ["", ">&2"])
-    def test_any_program_goes_on_to_its_end(self, repository, disk, to):
-        repository.commit({"main.sh": SHELL.format(to=to)})
+    @pytest.mark.parametrize(("disk", "to"), [("tmpfs", ""), ("ext4", ">&2")], indirect=["disk"])
+    def test_any_program_goes_on_to_its_end_and_what_was_kept_before_stays_whole(
+        self, repository, disk, to
+    ):
+        repository.commit({"main.sh": f"seq 5000 {to}\n{SHELL.format(to=to)}"})
         process, shown, errors = during_a_full_disk(
             repository, disk, recorded(disk, "sh", "main.sh")
         )
         assert process.returncode == 3
-        assert len(WARNING.findall(errors)) == 1
-        without = WARNING.sub(b"", errors)
-        wanted = b"".join(b"%d\n" % i for i in range(COUNT))
-        assert (without if to else shown) == wanted
-        before = b"" if to else b"go\n"
-        assert (before + wanted).startswith(kept(disk, "stderr" if to else "stdout"))
+        assert told_of(errors) == (
+            f"the output is recorded no further, for the disk is full ({disk.folder})"
+        )
+        assert warnings_in(disk) == [told_of(errors)]
+        first = b"".join(b"%d\n" % i for i in range(1, 5001))
+        rest = b"".join(b"%d\n" % i for i in range(COUNT))
+        assert (WARNING.sub(b"", errors) if to else shown) == first + rest
+        before = first if to else first + b"go\n"
+        found = kept(disk, "stderr" if to else "stdout")
+        assert found.startswith(before)
+        assert (before + rest).startswith(found)
         assert (disk.folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
         check_reserve_released(disk)
 
     def test_a_program_that_fills_the_disk_itself_goes_on_to_its_end(self, repository, disk):
+        count = disk.megabytes * 40  # of four times 9001 bytes
         repository.commit(
             {
                 "main.sh": "b=$(head -c 9000 /dev/zero | tr '\\0' x); i=0\n"
-                "while [ $i -lt 2000 ]; do echo $b || exit 9; i=$((i + 1)); sleep .001; done\n"
+                f"while [ $i -lt {count} ]; do\n"
+                "    echo $b && echo $b && echo $b && echo $b || exit 9\n"
+                "    i=$((i + 1)); sleep .004\n"
+                "done\n"
                 "exit 3\n"
             }
         )
@@ -180,30 +224,31 @@ class TestUnderRun:
         )
         assert done.returncode == 3
         assert len(WARNING.findall(done.stderr)) == 1
-        assert done.stdout == (b"x" * 9000 + b"\n") * 2000
+        assert done.stdout == (b"x" * 9000 + b"\n") * 4 * count
         assert done.stdout.startswith(kept(disk))
         check_reserve_released(disk)
 
-    def test_what_was_kept_before_stays_whole(self, repository, disk):
-        repository.commit({"main.sh": "seq 5000\n" + SHELL.format(to="")})
-        first = b"".join(b"%d\n" % i for i in range(1, 5001))
+    @pytest.mark.parametrize("disk", ["ext4"], indirect=True)
+    def test_a_disk_that_fails_is_told_of_at_once_and_the_program_goes_on(self, repository, disk):
+        repository.commit({"main.sh": "echo go\nread line\nexit 3\n"})
         process = subprocess.Popen(
             recorded(disk, "sh", "main.sh"),
             cwd=repository.directory,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
-        assert process.stdin
-        assert process.stdout
         with process:
-            assert process.stdout.read(len(first) + 3) == first + b"go\n"
-            disk.fill()
-            shown, _ = process.communicate(b"go\n")
-        wanted = b"".join(b"%d\n" % i for i in range(COUNT))
-        assert shown == wanted
-        assert kept(disk).startswith(first + b"go\n")
-        assert (first + b"go\n" + wanted).startswith(kept(disk))
+            assert process.stdout.readline() == b"go\n"
+            disk.fail()
+            told = process.stderr.readline()
+            _, errors = process.communicate(b"go\n")
+        assert process.returncode == 3
+        assert told_of(told) == (
+            "the output is recorded no further, for the file system takes nothing any more "
+            f"({disk.folder})"
+        )
+        assert errors == b""
 
 
 def test_a_child_of_a_recorded_script_goes_on_to_its_end(repository, disk):

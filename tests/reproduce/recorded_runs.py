@@ -34,7 +34,7 @@ def _record(repository: Any, program: str) -> None:
     repository.commit(files)
     done = repository.python("train.py", stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: "requirements.txt" in _sums(repository.directory))
+    wait_until(lambda: "environment.json" in _sums(repository.directory))
 
 
 def _sums(place: Path) -> str:

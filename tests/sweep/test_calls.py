@@ -31,7 +31,7 @@ if __name__ == "__main__":
         "./simulate.sh", {"mesh": any_of(32, 64)}, defaults={"mesh": 16, "solver": "cg"}
     )
     names = [one.metadata["name"] for one in made]
-    outcomes = meticulous.launch(["lr=200*", 1, made[8], made[-1]], jobs=2)
+    outcomes = meticulous.launch(["lr=200__model.width=8*", 1, made[8], made[-1]], jobs=2)
     left = meticulous.launch("lr=3", command="sh")
     made[0].refresh()
     print(json.dumps([
@@ -62,7 +62,7 @@ def test_a_program_registers_and_launches_what_the_commands_would(project):
     well = ["SUCCESS", False, ""]
     assert outcomes == [
         ["1", *well],
-        *([str(number), *failed] for number in (5, 6, 7, 8)),
+        *([str(number), *failed] for number in (5, 6)),
         ["9", *well],
         ["13", *well],
     ]

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from at_once import carry_out_at_once
 from waiting import wait_until
 
 TRAIN = '''\
@@ -50,17 +50,24 @@ def read(folder, name):
 class Project:
     """A repository with a declared experiment, and what was registered in it."""
 
-    def __init__(self, repository) -> None:
+    def __init__(self, repository, command) -> None:
         self.repository = repository
+        self._command = command
         repository.commit({"train.py": TRAIN, ".gitignore": "runs.txt\nwaiting\n__pycache__\n"})
 
     def register(self, *words: str) -> Path:
-        done = self.repository.python("train.py", "--register", *words)
+        return self.register_target("train.py", *words)
+
+    def register_target(self, target: str, *words: str) -> Path:
+        done = self.meticulous(target, "--register", *words)
         assert done.returncode == 0, done.stderr
         return self.repository.directory / done.stdout.strip()
 
-    def execute(self, folder, *words, **options):
-        return self.repository.python("-m", "meticulous", "execute", str(folder), *words, **options)
+    def execute(self, folder, *words):
+        return self.meticulous("execute", str(folder), *words)
+
+    def meticulous(self, *words):
+        return self._command(*words, cwd=self.repository.directory)
 
     @property
     def runs(self) -> list[str]:
@@ -75,9 +82,9 @@ class Project:
 
 
 @pytest.fixture
-def project(repository):
+def project(repository, command):
     """A project whose train.py declares Train."""
-    return Project(repository)
+    return Project(repository, command)
 
 
 class TestPython:
@@ -142,15 +149,12 @@ class TestPython:
         project.repository.commit(
             {
                 "evaluate.py": "import meticulous\n"
-                "def evaluate(experiment, checkpoint: str, log: int = 3):\n"
+                "def evaluate(experiment: meticulous.Experiment, checkpoint: str, log: int = 3):\n"
                 "    print(experiment.directory.name, checkpoint, log)\n"
                 "if __name__ == '__main__': meticulous.main(evaluate)\n"
             }
         )
-        done = project.repository.python(
-            "evaluate.py", "--register", "--checkpoint", "a", "--log", "4"
-        )
-        folder = project.repository.directory / done.stdout.strip()
+        folder = project.register_target("evaluate.py", "--checkpoint", "a", "--log", "4")
         assert project.execute(folder).stdout == "1 a 4\n"
         assert project.word(folder) == "SUCCESS"
 
@@ -164,14 +168,13 @@ class TestPython:
                 "if __name__ == '__main__': evaluate.main()\n"
             }
         )
-        done = project.repository.python("evaluate.py", "--register", "--x", "4")
-        assert project.execute(project.repository.directory / done.stdout.strip()).stdout == "4\n"
+        folder = project.register_target("evaluate.py", "--x", "4")
+        assert project.execute(folder).stdout == "4\n"
 
     def test_it_can_be_reproduced(self, project):
         folder = project.register("--lr", "0.2")
         project.execute(folder)
-        words = ("-m", "meticulous", "reproduce", folder.name, "--environment", "current")
-        done = project.repository.python(*words)
+        done = project.meticulous("reproduce", folder.name, "--environment", "current")
         assert "IDENTICAL" in done.stdout, done.stderr
         again = folder.parent / "2"
         assert read(again, "args.json") == read(folder, "args.json")
@@ -244,9 +247,12 @@ class TestClaims:
 
     def test_sixteen_at_once_run_it_once(self, project):
         folder = project.register()
-        with ThreadPoolExecutor(16) as pool:
-            done = list(pool.map(lambda _: project.execute(folder), range(16)))
-        assert sorted(run.returncode for run in done) == [0] + [2] * 15
+        codes, _ = carry_out_at_once(
+            *(16, ["execute", str(folder)]),
+            first=["execute", str(folder.parent)],
+            cwd=project.repository.directory,
+        )
+        assert sorted(codes) == [0] + [2] * 15
         assert project.runs == ["0.1"]
         assert project.attempts(folder) == ["SUCCESS"]
 
@@ -314,7 +320,7 @@ class TestSlurm:
         self.time_out(project, folder)
         assert project.word(folder) == "TIMEOUT"
         assert "Requested operation is disabled" in (folder / "STATUS").read_text()
-        verified = project.repository.python("-m", "meticulous", "verify", "1")
+        verified = project.meticulous("verify", "1")
         assert "SHA256SUMS" not in verified.stdout or "differs" not in verified.stdout
 
     def test_it_can_be_forbidden(self, project, slurm, monkeypatch):

@@ -12,9 +12,9 @@ from typing import Any
 
 from meticulous.errors import InvalidYamlError
 from meticulous.folder import layout, status
-from meticulous.folder.plain import plain
 from meticulous.reader.record import from_epoch
-from meticulous.reader.xmen.document import LARGEST, load
+from meticulous.reader.xmen.document import LARGEST
+from meticulous.reader.xmen.documents import Documents, read_document
 from meticulous.reader.xmen.finding import PARAMS
 from meticulous.reader.xmen.sets import XmenSet
 from meticulous.reader.xmen.times import read_time
@@ -42,7 +42,6 @@ _WORDS = {
 }
 
 _SHA = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,10 @@ class XmenExperiment:
 
 
 def read_experiment(
-    folder: str, xmen_set: XmenSet | None, now: float | None = None, is_whole: bool = True
+    folder: str,
+    xmen_set: XmenSet | None,
+    now: float | None = None,
+    documents: Documents | None = None,
 ) -> XmenExperiment:
     """Read an experiment; what cannot be read is named in its `problems`, never raised.
 
@@ -90,12 +92,12 @@ def read_experiment(
         folder: Its folder.
         xmen_set: The set it belongs to, if any.
         now: The present, in seconds since the epoch; by default the clock is asked.
-        is_whole: Whether the long parts of the surroundings are wanted.
+        documents: Reads it without the long parts of the surroundings; by default it is read whole.
     """
     try:
         with open(os.path.join(folder, PARAMS), "rb") as file:
             data = file.read(LARGEST + 1)
-        fields = load(data, is_whole)
+        fields = read_document(data) if documents is None else documents.read(data)
     except OSError as error:
         problem = f"{PARAMS} cannot be read: {error.strerror or error}"
         return XmenExperiment(folder, problems=[problem])
@@ -107,7 +109,7 @@ def read_experiment(
     touched = _touched(folder)
     word, reason = _status(fields["_status"], touched, time.time() if now is None else now)
     args = {name: value for name, value in fields.items() if not name.startswith("_")}
-    meta = plain(_mapping(fields.get("_meta")))
+    meta = _mapping(fields.get("_meta"))
     metadata = _metadata(fields, generation, meta, word)
     if xmen_set is not None:
         _add_set(metadata, xmen_set, folder, args)
@@ -117,9 +119,9 @@ def read_experiment(
         generation,
         word,
         reason,
-        plain(args),
+        args,
         {name: value for name, value in defaults.items() if name in args},
-        plain(_mapping(fields.get("_messages"))),
+        _mapping(fields.get("_messages")),
         metadata,
         _texts(fields.get("_notes")),
         meta,
@@ -186,7 +188,7 @@ def _metadata(
         "end-time": times.get("stopped"),
         "format": layout.FORMAT,
         "git-branch": _text(git.get("branch")) or None,
-        "git-remote": _CREDENTIALS.sub("", remote) or None,
+        "git-remote": remote or None,
         "host": _text(meta.get("host")) or _text(fields.get("_host")) or None,
         "user": _text(meta.get("user")) or _text(fields.get("_user")) or None,
         "tags": [],
@@ -202,9 +204,7 @@ def _metadata(
         metadata["end-time"] = None  # that of an earlier run: xmen kept one pair of times
     own = ("_messages", "_meta", "_notes", "_purpose", "_status")
     rest = {name[1:]: item for name, item in fields.items() if name[:1] == "_" and name not in own}
-    metadata["xmen"] = {"generation": generation, "status": fields["_status"], **plain(rest)}
-    if remote != _CREDENTIALS.sub("", remote):
-        metadata["xmen"]["version"]["git"].pop("remote", None)
+    metadata["xmen"] = {"generation": generation, "status": fields["_status"], **rest}
     return {name: value for name, value in metadata.items() if value not in (None, [])}
 
 
@@ -218,7 +218,7 @@ def _add_set(
     """Add what the set says of the experiment."""
     name = os.path.relpath(folder, xmen_set.directory)
     given = xmen_set.overrides.get(name)
-    if given and all(key in args and plain(args[key]) == given[key] for key in given):
+    if given and all(key in args and args[key] == given[key] for key in given):
         metadata["swept"] = given
     if xmen_set.is_complete and name not in xmen_set.overrides:
         metadata["tags"] = [layout.UNLINKED]

@@ -9,6 +9,7 @@ from typing import Any
 from meticulous.folder import status
 from meticulous.folder.encoding import revive_numbers
 from meticulous.reader.record import Record, duration_between, from_epoch, read_moment
+from meticulous.reader.xmen.documents import Documents
 from meticulous.reader.xmen.experiment import XmenExperiment, read_experiment
 from meticulous.reader.xmen.finding import find_near, is_root
 from meticulous.reader.xmen.sets import Sets
@@ -19,22 +20,24 @@ def read_xmen_records(directory: str) -> list[Record]:
     directory = os.path.abspath(directory)
     if not is_root(directory):
         return []
-    sets = Sets()
+    documents = Documents(directory)
+    sets = Sets(documents)
     records = []
     for found in find_near(directory, sets):
         if found.problem:
             experiment = XmenExperiment(found.directory, problems=[found.problem])
         else:
             of = sets.of(found.directory)
-            experiment = read_experiment(found.directory, of, is_whole=False)
+            experiment = read_experiment(found.directory, of, documents=documents)
         records.append(_as_record(experiment, found.name))
+    documents.keep()
     return records
 
 
 def read_xmen_record(directory: str, now: float) -> Record:
     """Read the one experiment of xmen in a folder."""
     directory = os.path.abspath(directory)
-    found = read_experiment(directory, Sets().of(directory), now)
+    found = read_experiment(directory, Sets(Documents()).of(directory), now)
     return _as_record(found, os.path.basename(directory))
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meticulous.errors import InvalidYamlError
-from meticulous.folder.plain import plain
-from meticulous.reader.xmen.document import LARGEST, load
+from meticulous.reader.xmen.document import LARGEST
+from meticulous.reader.xmen.documents import Documents
 
 DEFAULTS = "defaults.yml"
 SET = "experiment.yml"
@@ -42,9 +42,14 @@ class XmenSet:
 
 
 class Sets:
-    """The sets that experiments belong to, each read once."""
+    """The sets that experiments belong to, each read once.
 
-    def __init__(self) -> None:
+    Args:
+        documents: Reads their files.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
         self._known: dict[str, XmenSet | None] = {}
 
     def of(self, experiment: str) -> XmenSet | None:
@@ -65,22 +70,22 @@ class Sets:
         if folder not in self._known:
             names = [name for name in (SET, DEFAULTS) if os.path.isfile(f"{folder}/{name}")]
             is_root = SET in names or (names and os.path.isfile(f"{folder}/{SCRIPT}"))
-            self._known[folder] = _read(folder) if is_root else None
+            self._known[folder] = _read(folder, self._documents) if is_root else None
         return self._known[folder]
 
 
-def _read(folder: str) -> XmenSet:
+def _read(folder: str, documents: Documents) -> XmenSet:
     problems: list[str] = []
-    defaults = _load(folder, DEFAULTS, problems)
-    content = _load(folder, SET, problems)
+    defaults = _load(folder, DEFAULTS, documents, problems)
+    content = _load(folder, SET, documents, problems)
     facts = {
-        name: plain(content[name])
+        name: content[name]
         for name in ("purpose", "notes", "created", "type")
         if content.get(name) not in (None, "", [])
     }
     return XmenSet(
         folder,
-        plain({name: value for name, value in defaults.items() if not name.startswith("_")}),
+        {name: value for name, value in defaults.items() if not name.startswith("_")},
         _overrides(content),
         isinstance(content.get("experiments"), list),
         facts,
@@ -88,10 +93,10 @@ def _read(folder: str) -> XmenSet:
     )
 
 
-def _load(folder: str, name: str, problems: list[str]) -> dict[str, Any]:
+def _load(folder: str, name: str, documents: Documents, problems: list[str]) -> dict[str, Any]:
     try:
         with open(os.path.join(folder, name), "rb") as file:
-            return load(file.read(LARGEST + 1), is_whole=False)
+            return documents.read(file.read(LARGEST + 1))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -117,5 +122,5 @@ def _overrides(content: Mapping[str, Any]) -> dict[str, dict[str, Any] | None]:
         inside = f"{root}".rstrip("/") + "/"
         name = path.removeprefix(inside) if path.startswith(inside) else os.path.basename(path)
         values = given[number] if are_in_step and isinstance(given, list) else None
-        found[os.path.normpath(name)] = plain(values) if isinstance(values, dict) else None
+        found[os.path.normpath(name)] = values if isinstance(values, dict) else None
     return found

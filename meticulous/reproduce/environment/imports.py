@@ -12,6 +12,9 @@ from meticulous.reproduce.environment.drift import normalized
 LOADED = "imported-modules"
 """The key of metadata.json that names the modules."""
 
+_NAME = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE)
+_NO_MODULE = re.compile(r"\.(dist-info|egg-info|data|pth)$|^\.\.|^__pycache__$")
+
 _OF_THE_RECORDER = frozenset({"orjson", "psutil", "platformdirs", "git", "gitdb", "smmap"})
 """Modules that the recorder itself loads into every program, and that compute nothing."""
 
@@ -40,11 +43,10 @@ def imported_packages(
         # A program that ended without telling has told what it had loaded at its start.
         return None
     spelled = {normalized(name) for name in modules}
-    here = _modules_by_package(present)
-    there = _modules_by_package(recorded)
+    modules_of = _modules_by_package(present, recorded)
     imported = set()
     for name in _names(recorded):
-        brought = here.get(name) or there.get(name)
+        brought = modules_of.get(name)
         if name in spelled or brought is None or brought & modules:
             imported.add(name)
     return imported
@@ -56,33 +58,47 @@ def _names(environment: Mapping[str, Any]) -> Iterator[str]:
             yield normalized(package["name"])
 
 
-def _modules_by_package(environment: Mapping[str, Any]) -> dict[str, set[str]]:
-    """Return the top-level modules of the packages, as far as their files are here."""
-    packages = environment.get("packages")
-    places = {
-        package["location"]
-        for package in (packages if isinstance(packages, list) else ())
-        if isinstance(package, dict) and isinstance(package.get("location"), str)
-    }
+def _modules_by_package(*environments: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return the top-level modules of the packages, as far as their files are here.
+
+    What the first environments say of a package counts.
+    """
+    places = dict.fromkeys(place for one in environments for place in _places(one))
     found: dict[str, set[str]] = {}
-    for distribution in importlib.metadata.distributions(path=sorted(places)):
+    for distribution in importlib.metadata.distributions(path=list(places)):
         try:
-            name = distribution.metadata["Name"]
-            modules = _modules(distribution)
+            name = _name(distribution)
+            if name and normalized(name) not in found:
+                modules = _modules(distribution)
+                if modules:
+                    found[normalized(name)] = modules
         except (OSError, ValueError, KeyError):
             continue
-        if name and modules:
-            found.setdefault(normalized(name), modules)
     return found
+
+
+def _places(environment: Mapping[str, Any]) -> list[str]:
+    packages = environment.get("packages")
+    return sorted(
+        {
+            package["location"]
+            for package in (packages if isinstance(packages, list) else ())
+            if isinstance(package, dict) and isinstance(package.get("location"), str)
+        }
+    )
+
+
+def _name(distribution: importlib.metadata.Distribution) -> str | None:
+    # Not `distribution.metadata`: to parse a whole description as a mail takes milliseconds each.
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")
+    found = _NAME.search(text or "")
+    return found[1] if found else None
 
 
 def _modules(distribution: importlib.metadata.Distribution) -> set[str]:
     listed = (distribution.read_text("top_level.txt") or "").split()
     if listed:
         return {name.partition("/")[0] for name in listed}
-    names = set()
-    for line in (distribution.read_text("RECORD") or "").splitlines():
-        first = line.strip('"').partition(",")[0].partition("/")[0]
-        if not re.search(r"\.(dist-info|egg-info|data|pth)$|^\.\.|^__pycache__$", first):
-            names.add(first.partition(".")[0])
-    return names
+    lines = (distribution.read_text("RECORD") or "").splitlines()
+    firsts = {line.strip('"').partition(",")[0].partition("/")[0] for line in lines}
+    return {first.partition(".")[0] for first in firsts if not _NO_MODULE.search(first)}

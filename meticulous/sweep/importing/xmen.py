@@ -16,6 +16,7 @@ from meticulous.errors import (
 )
 from meticulous.folder import allocation, layout, status
 from meticulous.git.state import CodeState, read_code_state
+from meticulous.reader.xmen.documents import Documents
 from meticulous.reader.xmen.experiment import NOT_LOOKED, XmenExperiment, read_experiment
 from meticulous.reader.xmen.finding import PARAMS, Found, find_experiments
 from meticulous.reader.xmen.sets import Sets
@@ -99,7 +100,8 @@ class XmenImport:
             )
         self._link, self._again = link, again
         self._known = Known(self.place)
-        self._sets = Sets()
+        self._documents = Documents()
+        self._sets = Sets(self._documents)
         self._following: dict[str, int] = {}
 
     def plan(self) -> Iterator[Item]:
@@ -143,7 +145,7 @@ class XmenImport:
             experiment = None
             if not found.problem:
                 of = self._sets.of(found.directory)
-                experiment = read_experiment(found.directory, of, now, is_whole=False)
+                experiment = read_experiment(found.directory, of, now, self._documents)
             present.append((found, experiment))
         if not present:
             raise ExperimentsDirectoryError(

@@ -44,7 +44,7 @@ def stage(repository, tmp_path, monkeypatch) -> Stage:
 
 def described(directory: Path) -> bool:
     try:
-        return "requirements.txt" in (directory / "SHA256SUMS").read_text()
+        return "environment.json" in (directory / "SHA256SUMS").read_text()
     except FileNotFoundError:
         return False
 
