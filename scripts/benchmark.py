@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from benchmarks import comparisons
-from benchmarks.bench import set_up
+from benchmarks.bench import FULL, QUICK, REHEARSAL, set_up
 from benchmarks.places import NotAvailableError
 from benchmarks.process import MeasurementError
 from benchmarks.table import Row, markdown
@@ -41,7 +41,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     described = "; ".join(f"{name}: {what}" for name, what in SUITES.items())
     parser.add_argument("suite", choices=SUITES, help=described)
-    parser.add_argument("--quick", action="store_true", help="few rounds; the figures are rough")
+    extents = parser.add_mutually_exclusive_group()
+    extents.add_argument("--quick", action="store_true", help="few rounds; the figures are rough")
+    extents.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="measure each thing once, and little of it, to see that it works",
+    )
     parser.add_argument(
         "--comparisons",
         action="store_true",
@@ -72,7 +78,8 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="meticulous-benchmark.") as scratch:
         try:
-            bench = set_up(python, Path(scratch).resolve(), say, quick=given.quick)
+            extent = REHEARSAL if given.rehearse else QUICK if given.quick else FULL
+            bench = set_up(python, Path(scratch).resolve(), say, extent)
             rows = suite.measure(bench)
             if given.comparisons:
                 rows += comparisons.measure(bench, given.original)

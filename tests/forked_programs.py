@@ -7,6 +7,8 @@ description of the surroundings too.
 
 from __future__ import annotations
 
+import ast
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +19,39 @@ RECORDED_BEFORE = "from meticulous import Experiment\nwith Experiment({}): pass\
 """What an interpreter carries out first, so that starting further experiments costs little."""
 
 _DRIVER = """\
-import os, runpy, sys
+def _program():
+    import fcntl, os, sys
+    for name in sys.argv[1:]:
+        pipes = [os.pipe(), os.pipe()]
+        for _, end in pipes:
+            fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 1 << 20)
+        pid = os.fork()
+        if pid == 0:
+            for number, (_, end) in enumerate(pipes, 1):
+                os.dup2(end, number)
+            os.closerange(3, 20)
+            sys.argv = [name]
+            globals()["__file__"] = path = os.path.abspath(name)
+            with open(path, encoding="utf-8") as file:
+                return compile(file.read(), path, "exec")
+        for _, end in pipes:
+            os.close(end)
+        _, status = os.waitpid(pid, 0)
+        shown = []
+        for end, _ in pipes:
+            with open(end, "rb") as file:
+                shown.append(file.read())
+        print(repr((*shown, os.waitstatus_to_exitcode(status))), flush=True)
+    sys.exit()
+
 {begin}
-# In a folder of their own: where a folder of the import path changes, nothing is shared.
-for name in sys.argv[1:]:
-    out, err = (
-        os.open(f"shown/{{name}}.{{kind}}", os.O_WRONLY | os.O_CREAT) for kind in ("out", "err")
-    )
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(out, 1), os.dup2(err, 2)
-        os.close(out), os.close(err)
-        sys.argv = [name]
-        runpy.run_path(name, run_name="__main__")
-        sys.exit()
-    os.close(out), os.close(err)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+exec(_program())
 """
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a program has shown, and how it ended.
+    """What a program has shown, up to a megabyte, and how it ended.
 
     Attributes:
         folder: Its record, if each program before it has recorded one experiment too.
@@ -68,17 +81,14 @@ def carry_out(
     """
     names = [f"program{number}.py" for number in range(1, len(programs) + 1)]
     texts = dict(zip(names, programs, strict=True))
-    driver = {"driver.py": _DRIVER.format(begin=begin), "shown/.gitignore": "*\n"}
+    driver = {"driver.py": _DRIVER.format(begin=begin)}
     repository.commit({**driver, **texts, **(files or {})})
-    done = repository.python("driver.py", *names, env=env)
+    done = repository.python("driver.py", *names, env=env, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     before = "with Experiment" in begin
     outcomes = []
-    for number, (name, code) in enumerate(zip(names, done.stdout.split(), strict=True), 1):
-        shown, errors = (
-            (repository.directory / "shown" / f"{name}.{kind}").read_text()
-            for kind in ("out", "err")
-        )
-        folder = repository.directory / "experiments" / str(number + before)
-        outcomes.append(Outcome(shown, errors, int(code), folder))
+    for number, line in enumerate(done.stdout.splitlines(), 1 + before):
+        shown, errors, code = ast.literal_eval(line)
+        folder = repository.directory / "experiments" / str(number)
+        outcomes.append(Outcome(shown.decode(), errors.decode(), code, folder))
     return outcomes

@@ -144,7 +144,7 @@ def test_the_recording_suite_measures_everything_and_writes_json(tmp_path):
             sys.executable,
             SCRIPT,
             "recording",
-            "--quick",
+            "--rehearse",
             "--python",
             sys.executable,
             "--json",
@@ -164,7 +164,7 @@ def test_the_recording_suite_measures_everything_and_writes_json(tmp_path):
 
 def test_the_reading_suite_measures_everything(tmp_path):
     answer = tmp_path / "answer.json"
-    words = [SCRIPT, "reading", "--quick", "--python", sys.executable, "--json", answer]
+    words = [SCRIPT, "reading", "--rehearse", "--python", sys.executable, "--json", answer]
 
     done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True)
 
@@ -176,31 +176,31 @@ def test_the_reading_suite_measures_everything(tmp_path):
 
 def test_the_provenance_suite_measures_everything(tmp_path):
     answer = tmp_path / "answer.json"
-    words = [SCRIPT, "provenance", "--quick", "--python", sys.executable, "--json", answer]
+    words = [SCRIPT, "provenance", "--rehearse", "--python", sys.executable, "--json", answer]
 
     done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(answer.read_text())["rows"]}
-    assert "opens of 200 distinct files, each" in rows
+    assert "opens of 20 distinct files, each" in rows
     assert all(row["figure"] is not None for row in rows.values())
 
 
 def test_the_sets_suite_measures_everything(tmp_path):
     answer = tmp_path / "answer.json"
-    words = [SCRIPT, "sets", "--quick", "--python", sys.executable, "--json", answer]
+    words = [SCRIPT, "sets", "--rehearse", "--python", sys.executable, "--json", answer]
 
     done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(answer.read_text())["rows"]}
-    assert rows["registering 50, over making the same folders and files"]["target"] == 3
+    assert rows["registering 10, over making the same folders and files"]["target"] == 3
     assert all(row["figure"] is not None for row in rows.values())
 
 
 def test_a_suite_that_cannot_measure_says_why_and_fails(tmp_path):
     done = subprocess.run(
-        [sys.executable, SCRIPT, "recording", "--quick", "--python", shutil.which("false")],
+        [sys.executable, SCRIPT, "recording", "--rehearse", "--python", shutil.which("false")],
         capture_output=True,
         text=True,
     )

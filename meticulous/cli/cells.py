@@ -18,8 +18,9 @@ from meticulous.cli.wording import (
     visible,
 )
 from meticulous.reader.table.flattening import MISSING
-from meticulous.reader.table.grouping import RUNS, is_numeric
+from meticulous.reader.table.grouping import RUNS
 from meticulous.reader.table.reasons import REASON
+from meticulous.reader.table.sameness import is_numeric
 from meticulous.reader.table.table import ID
 
 _TITLES = {"start": "started", "end": "ended"}

@@ -10,6 +10,7 @@ from meticulous.errors import MeticulousError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import CodeType, TracebackType
 
 _MISTAKE = 2
 
@@ -17,7 +18,8 @@ _MISTAKE = 2
 def run(text: str, words: Sequence[str]) -> int:
     """Run a target with its command line; return 0, or 2 where it cannot be found.
 
-    What the experiment raises goes on its way, as from any other program.
+    What the experiment raises goes on its way, as from any other program, and is shown without the
+    frames that led here.
 
     Args:
         text: The target.
@@ -31,8 +33,30 @@ def run(text: str, words: Sequence[str]) -> int:
         program = load_program(text, words)
     except MeticulousError as error:
         return _refuse(str(error))
+    _show_errors_from(run.__code__)
     program.run()
     return 0
+
+
+def _show_errors_from(code: CodeType) -> None:
+    """Have an error that ends the program shown as its own script would show it.
+
+    Args:
+        code: The frames of this code, and those before and behind it that are ours, are left out.
+    """
+    before = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, whole: TracebackType | None) -> None:
+        from meticulous.declare.tracebacks import behind
+
+        # Python shows the traceback of the error, and how a run ended is told by its whole one.
+        error.__traceback__ = behind(whole, code)
+        try:
+            before(kind, error, error.__traceback__)
+        finally:
+            error.__traceback__ = whole
+
+    sys.excepthook = show
 
 
 def _refuse(message: str) -> int:

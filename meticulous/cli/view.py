@@ -14,9 +14,10 @@ from meticulous.reader.progress import PROGRESS
 from meticulous.reader.table.argument_columns import args_columns, rows_of_default
 from meticulous.reader.table.columns import candidates, find_columns, resolve
 from meticulous.reader.table.flattening import MISSING
-from meticulous.reader.table.grouping import STATISTICS, USUAL, group, is_numeric
+from meticulous.reader.table.grouping import STATISTICS, USUAL, group
 from meticulous.reader.table.ordering import sorted_rows
 from meticulous.reader.table.reasons import REASON
+from meticulous.reader.table.sameness import is_numeric
 from meticulous.reader.table.table import ID, Table
 
 _FACTS = ("status", "start", "duration")

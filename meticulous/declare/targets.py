@@ -163,11 +163,7 @@ def _chosen(module: ModuleType, target: Target) -> Any:
         if len(declared) == 1:
             return next(iter(declared.values()))
         if not declared:
-            raise TargetError(
-                f"{target.place} declares no experiment: no subclass of Experiment, and no "
-                "function whose first argument is annotated as one. Name what is meant, as in "
-                f"{target.place}:name. Any other program is recorded by `meticulous run`."
-            )
+            raise _declares_nothing(target, "Its code was carried out for that, unrecorded")
         names = ", ".join(f"{target.place}:{name}" for name in declared)
         raise TargetError(f"{target.place} declares several experiments; choose one of {names}.")
     value: Any = module
@@ -178,6 +174,17 @@ def _chosen(module: ModuleType, target: Target) -> Any:
     if not callable(value):
         raise TargetError(f"{target} is a {type(value).__name__}, no class or function.")
     return value
+
+
+def _declares_nothing(target: Target, what_happened: str) -> TargetError:
+    import shlex
+
+    return TargetError(
+        f"{target.place} declares no experiment: no subclass of Experiment, and no function whose "
+        f"first argument is annotated as one. {what_happened}. Name what is meant, as in "
+        f"{target.place}:name; or record it as a program, with `meticulous run -- python "
+        f"{shlex.quote(target.place)}`."
+    )
 
 
 def _nearest(module: ModuleType, target: Target) -> str:
@@ -200,6 +207,11 @@ def _load_file(target: Target) -> ModuleType:
     present = _present(path, target.name)
     if present is not None:
         return present
+    if not target.name:
+        from meticulous.declare.candidates import can_declare
+
+        if not can_declare(path):
+            raise _declares_nothing(target, "It was not run")
     import importlib.util
 
     name = _free_name(path)
@@ -249,31 +261,10 @@ def _refuse(target: Target, error: BaseException) -> None:
             f"{target.place} cannot be imported: it ended itself (exit code {error.code}). What it "
             'shall only do as a program belongs under if __name__ == "__main__".'
         ) from None
-    shown = _shown(error).rstrip("\n")
-    raise TargetError(f"{target.place} cannot be imported:\n\n{shown}") from None
+    from meticulous.declare.tracebacks import shown
 
-
-def _shown(error: BaseException) -> str:
-    """Return the traceback as Python would show it, without the frames of this package."""
-    import traceback
-
-    whole = traceback.TracebackException.from_exception(error)
-    waiting: list[traceback.TracebackException] = [whole]
-    while waiting:
-        one = waiting.pop()
-        frames = [frame for frame in one.stack if not _is_machinery(frame.filename)]
-        one.stack = traceback.StackSummary.from_list(frames)
-        waiting += [other for other in (one.__cause__, one.__context__) if other is not None]
-    return "".join(whole.format())
-
-
-def _is_machinery(file: str) -> bool:
-    import importlib
-
-    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    theirs = os.path.dirname(os.path.abspath(importlib.__file__))
-    is_theirs = file.startswith("<frozen importlib") or os.path.dirname(file) == theirs
-    return is_theirs or file.startswith(ours + os.sep)
+    text = shown(error).rstrip("\n")
+    raise TargetError(f"{target.place} cannot be imported:\n\n{text}") from None
 
 
 def _present(path: str, name: str) -> ModuleType | None:

@@ -7,6 +7,7 @@ import sys
 
 from meticulous.declare.declaration import Declaration, declaration_of
 from meticulous.declare.parameters import unshared
+from meticulous.declare.tracebacks import behind
 from meticulous.errors import (
     DeclarationError,
     FrozenParameterError,
@@ -285,8 +286,25 @@ def call(experiment: Experiment, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             f"{type(experiment).__name__} was given its arguments when it was made, and is "
             "recorded since; call its run() instead."
         )
-    with experiment:
+    experiment.__enter__()
+    with Entered(experiment):
         return experiment.run(*args, **kwargs)
+
+
+class Entered:
+    """The rest of a `with` block of an experiment that has been entered, with nothing but `run`."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+
+    def __enter__(self) -> None:
+        """Do nothing: entering may fail in ways that are the user's mistakes, running may not."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
+        if error is not None:
+            # The record tells of the user's code, to which our frames only led.
+            error.__traceback__ = traceback = behind(traceback)
+        return self._experiment.__exit__(kind, error, traceback)
 
 
 def is_runnable(kind: type) -> bool:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from meticulous.declare.command_line import Request
-    from meticulous.experiment.experiment import Experiment
 
 _DEBUG = "debug"
 """The tag of experiments that were started with `--debug`."""
@@ -94,21 +93,8 @@ def _obey(kind: type[Any], argv: Sequence[str] | None) -> Any:
         experiment.__enter__()
     except MeticulousError as error:
         raise _CannotBeginError(error) from None
-    with _Entered(experiment):
+    with lifecycle.Entered(experiment):
         return experiment.run()
-
-
-class _Entered:
-    """The rest of a `with` block of an experiment that has been entered."""
-
-    def __init__(self, experiment: Experiment) -> None:
-        self._experiment = experiment
-
-    def __enter__(self) -> None:
-        """Do nothing: entering may fail in ways that are the user's mistakes, running may not."""
-
-    def __exit__(self, *raised: Any) -> bool:
-        return self._experiment.__exit__(*raised)
 
 
 def _make(kind: type[Any], request: Request, settings: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from meticulous.reader.record import Record
 from meticulous.reader.series.metrics import TIME
 from meticulous.reader.table.argument_columns import args_columns
 from meticulous.reader.table.flattening import MISSING, flatten
+from meticulous.reader.table.sameness import is_numeric
 from meticulous.reader.table.table import make_table
 from meticulous.reader.wording import (
     ABSENT,
@@ -223,7 +224,7 @@ def _words(value: Any) -> str:
 
 def _holds_numbers(values: Iterable[Any]) -> bool:
     held = [value for value in values if value is not MISSING]
-    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in held)
+    return all(map(is_numeric, held))
 
 
 Section = tuple[str, list[tuple[str, str]]]

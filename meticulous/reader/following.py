@@ -39,11 +39,11 @@ def read_output(
         ExperimentFileNotFoundError: There is no such file, and none will come.
     """
     directory = os.fspath(directory)
-    files = Files(directory)
     position, identity = 0, None
     while True:
         # In this order: what is written before the end is read after it is seen.
         record = read_record(directory) if follow else None
+        files = Files(directory)
         file = files.open(name)
         if file is not None:
             with file:

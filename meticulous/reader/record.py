@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from meticulous.folder import layout, liveness, status
 from meticulous.folder.encoding import revive_numbers
 from meticulous.reader.files import Files
+from meticulous.reader.table.sameness import is_same
 
 _UNFINISHED = (status.REGISTERED, status.RUNNING)
 
@@ -71,7 +72,7 @@ class Record:
         return {
             name: value
             for name, value in self.args.items()
-            if name not in self.default_args or not _is_same(value, self.default_args[name])
+            if name not in self.default_args or not is_same(value, self.default_args[name])
         }
 
     @property
@@ -278,11 +279,6 @@ def from_epoch(seconds: float | None) -> datetime | None:
         return datetime.fromtimestamp(seconds).astimezone()
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    # In Python 1 == True == 1.0, in JSON they differ; only 1 and 1.0 are the same number.
-    return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
 def as_text(value: Any) -> str:

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from meticulous.errors import MeticulousError, TargetError, UnreadableRecordError
+from meticulous.declare.tracebacks import behind
+from meticulous.errors import TargetError, UnreadableRecordError
 from meticulous.folder import claims, layout, states, status
 from meticulous.git.worktree import find_root
 from meticulous.recorder import registering
@@ -211,14 +212,13 @@ def _ending_of(run: Callable[[], None]) -> Ending:
             print(leaving.code, file=sys.stderr)
         return by_exception(leaving)
     except KeyboardInterrupt as interrupt:
+        interrupt.__traceback__ = behind(interrupt.__traceback__)
         return by_exception(interrupt)
     except TargetError as error:
         print(f"meticulous: error: {error}", file=sys.stderr)
         return Ending(status.ERROR, str(error), exit_code=1)
-    except MeticulousError as error:
-        sys.excepthook(type(error), error, error.__traceback__)
-        return by_exception(error)
     except Exception as error:
+        error.__traceback__ = behind(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
         return by_exception(error)
     return Ending(status.SUCCESS, exit_code=0)

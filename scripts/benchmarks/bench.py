@@ -18,6 +18,8 @@ class Extent:
 
     starts: int
     """Rounds of short programs."""
+    fewest: int
+    """Rounds of programs that are dearer, at least."""
     floods: int
     """Rounds of programs that print much."""
     lines: int
@@ -48,6 +50,7 @@ class Extent:
 
 FULL = Extent(
     starts=41,
+    fewest=3,
     floods=9,
     lines=300_000,
     files=20_000,
@@ -65,6 +68,7 @@ FULL = Extent(
 )
 QUICK = Extent(
     starts=3,
+    fewest=3,
     floods=2,
     lines=20_000,
     files=500,
@@ -80,6 +84,25 @@ QUICK = Extent(
     hashed_megabytes=20,
     registered=50,
 )
+REHEARSAL = Extent(
+    starts=1,
+    fewest=1,
+    floods=1,
+    lines=1_000,
+    files=20,
+    log_calls=100,
+    logs=1,
+    memories=1,
+    experiments=30,
+    many_experiments=60,
+    reads=1,
+    opens=100,
+    opened_files=20,
+    open_rounds=1,
+    hashed_megabytes=1,
+    registered=10,
+)
+"""Each measurement once, to see that all of them can be made; the figures mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +144,14 @@ class Bench:
         return partial(run, Program(words, directory or self.directory), self.environment)
 
 
-def set_up(python: Path | None, scratch: Path, say: Callable[[str], None], *, quick: bool) -> Bench:
+def set_up(python: Path | None, scratch: Path, say: Callable[[str], None], extent: Extent) -> Bench:
     """Return the bench of a suite.
 
     Args:
         python: An interpreter that has this package; without one an environment is made for it.
         scratch: An empty folder.
         say: Tells the person who waits what is going on.
-        quick: Measure little; the figures are rough.
+        extent: How much is measured.
 
     Raises:
         NotAvailableError: The package cannot be installed into an environment of its own.
@@ -138,4 +161,4 @@ def set_up(python: Path | None, scratch: Path, say: Callable[[str], None], *, qu
         say("installing this checkout into an environment of its own")
         python = places.environment_with_this_package(scratch)
     environment = clean_environment(scratch / "home")
-    return Bench(QUICK if quick else FULL, python, environment, scratch, scratch, say)
+    return Bench(extent, python, environment, scratch, scratch, say)

@@ -61,7 +61,7 @@ def _measure(bench: Bench, tool: Tool) -> list[Row]:
     name = f"{tool.name} {_version(tool, python)}".strip()
     starts = interleave(
         {"bare": own.python_program("bare.py"), "with": own.python_program(tool.script)},
-        max(3, bench.extent.starts // 2),
+        max(bench.extent.fewest, bench.extent.starts // 2),
     )
     took = {key: [sample.seconds for sample in of_one] for key, of_one in starts.items()}
     rows = [added(f"{name}: start + end of a script", took["bare"], took["with"])]

@@ -79,7 +79,7 @@ def _example(bench: Bench) -> list[Row]:
             "unrecorded": bench.python_program("train.py", "--norecord", directory=place),
             "recorded": bench.python_program("train.py", directory=place),
         },
-        max(3, bench.extent.starts // 4),
+        max(bench.extent.fewest, bench.extent.starts // 4),
     )
     _check_inputs(place)
     return [added("the iris example, over --norecord", *map(_seconds, samples.values()))]
@@ -98,7 +98,7 @@ def _digests(bench: Bench) -> list[Row]:
             "sha256sum": bench.program("sha256sum", str(path)),
             "ours": bench.python_program("digest.py", str(path)),
         },
-        max(3, bench.extent.floods // 2),
+        max(bench.extent.fewest, bench.extent.floods // 2),
     )
     name = f"the digest of {bench.extent.hashed_megabytes} MB over sha256sum"
     return [times(name, *map(_seconds, samples.values()), 1.5)]

@@ -139,7 +139,7 @@ def _cold(bench: Bench, folders: Directories) -> list[Row]:
 
 def _warm(bench: Bench, folders: Directories) -> list[Row]:
     many = folders.many, folders.many_count
-    rounds = max(3, bench.extent.reads // 2)
+    rounds = max(bench.extent.fewest, bench.extent.reads // 2)
     cold = interleave(
         {
             "plain": _read(bench, "plain", *many),

@@ -75,7 +75,7 @@ def _starts_among_many_files(bench: Bench) -> list[Row]:
     """The same in a large repository, where git's answers take their time."""
     files = bench.extent.files
     large = places.repository(bench.scratch / "large", places.many_files(files), bench.environment)
-    rounds = max(3, bench.extent.starts // 2)
+    rounds = max(bench.extent.fewest, bench.extent.starts // 2)
     asking = f'"$0" bare.py && {_GIT_QUESTIONS}'
     samples = interleave(
         {
@@ -186,7 +186,7 @@ def _any_program(bench: Bench) -> list[Row]:
             "bare": bench.python_program("bare.py"),
             "recorded": bench.python_program(*recorder, str(bench.python), "bare.py"),
         },
-        max(3, bench.extent.starts // 2),
+        max(bench.extent.fewest, bench.extent.starts // 2),
     )
     took = {name: _seconds(of_one) for name, of_one in samples.items()}
     return [

@@ -49,7 +49,7 @@ def measure(bench: Bench) -> list[Row]:
 
 def _registering(bench: Bench) -> list[Row]:
     """A set, made by us, and its folders and files, copied plainly; timed without imports."""
-    count, rounds = bench.extent.registered, max(3, bench.extent.reads)
+    count, rounds = bench.extent.registered, max(bench.extent.fewest, bench.extent.reads)
     model = bench.scratch / "model"
     _act(bench, "register", model, 1)()
     samples = interleave(
@@ -60,7 +60,7 @@ def _registering(bench: Bench) -> list[Row]:
         rounds,
     )
     took = {name: [sample.seconds for sample in found] for name, found in samples.items()}
-    whole = interleave({"command": _command(bench, count)}, max(3, rounds // 2))
+    whole = interleave({"command": _command(bench, count)}, max(bench.extent.fewest, rounds // 2))
     return [
         times(
             f"registering {count:,}, over making the same folders and files",

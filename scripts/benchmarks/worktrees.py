@@ -11,7 +11,7 @@ from benchmarks.table import Row, times
 
 def worktrees(bench: Bench) -> list[Row]:
     """Check out a commit of one file, of many, and of ten times as many, both ways."""
-    rounds = max(3, bench.extent.starts // 4)
+    rounds = max(bench.extent.fewest, bench.extent.starts // 4)
     rows = []
     for count in (1, bench.extent.files // 10, bench.extent.files):
         name = f"tree-of-{count}"

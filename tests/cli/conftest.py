@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import struct
 import subprocess
@@ -11,9 +12,11 @@ import sys
 import termios
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_server import CommandServer
+from recorded_runs import TRAIN, copy_of_run
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +61,42 @@ def on_terminal(tmp_path: Path, command_server: CommandServer) -> Callable[..., 
         finally:
             os.close(controller)
         return output.decode().replace("\r\n", "\n")
+
+    return run
+
+
+@pytest.fixture
+def project(repository: Any) -> Any:
+    """A repository with a program, train.py; its folder data is ignored by git."""
+    repository.commit({".gitignore": "data/\n__pycache__/\n", "train.py": TRAIN})
+    return repository
+
+
+@pytest.fixture
+def recorded(
+    make_repository: Callable[..., Any], tmp_path: Path, tmp_path_factory: Any
+) -> Callable[..., Any]:
+    """Return a function that gives such a repository, in which the program ran as experiment 1.
+
+    It takes the arguments of the program, and as `files` what lies in the folder data.
+    """
+
+    def make(*words: str, files: Any = None) -> Any:
+        given = (make_repository, tmp_path, tmp_path_factory)
+        return copy_of_run(TRAIN, *given, words, files)
+
+    return make
+
+
+@pytest.fixture
+def reproduce(command: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., Any]:
+    """Return a function that reproduces in a repository and returns what is said as JSON."""
+
+    def run(repository: Any, *words: str, code: int = 0, **env: str) -> Any:
+        done = command("reproduce", *words, "--json", cwd=repository.directory, **env)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return json.loads(done.stdout)
 
     return run
 

@@ -158,8 +158,9 @@ def test_a_reader_that_has_had_enough_is_no_trouble(tmp_path: Path):
 
 
 def test_without_standard_output_nothing_fails(tmp_path: Path):
-    write_record(tmp_path / "experiments", "1")
-    for words in (["list"], ["show", "1"], ["--help"]):
+    folder = write_record(tmp_path / "experiments", "1")
+    (folder / "stdout").write_text("begun\n")
+    for words in (["list"], ["show", "1"], ["logs", "1"], ["--help"]):
         done = subprocess.run(
             ["sh", "-c", f'"$0" -m meticulous {" ".join(words)} >&-', sys.executable],
             cwd=tmp_path,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from recorded_runs import change, copy_of_run, folder, read, worktrees
 from waiting import wait_until
 
 HEAD = "import os, signal, time\nfrom meticulous import Experiment\nexperiment = Experiment({})\n"
@@ -23,32 +22,22 @@ WAITING = (
 
 
 @pytest.fixture
-def project(repository):
-    """A function that records a program as experiment 1."""
+def project(make_repository, tmp_path, tmp_path_factory):
+    """A function that gives a repository in which a program was run as experiment 1."""
 
     def make(program: str):
-        repository.commit({".gitignore": "__pycache__\n", "train.py": program})
-        done = repository.python("train.py")
-        assert done.returncode == 0, done.stderr
-        sums = repository.directory / "experiments" / "1" / "SHA256SUMS"
-        wait_until(lambda: sums.exists() and "environment.json" in sums.read_text())
-        return repository
+        return copy_of_run(program, make_repository, tmp_path, tmp_path_factory)
 
     return make
 
 
-def verdict_of(repository, number: int = 2):
-    path = repository.directory / "experiments" / str(number) / "reproduction.json"
-    return json.loads(path.read_text())
-
-
-def left_in_the_cache() -> list[str]:
-    place = Path(os.environ["XDG_CACHE_HOME"], "meticulous", "worktrees")
-    return os.listdir(place) if place.exists() else []
+def verdict_of(repository):
+    return read(repository, 2, "reproduction.json")
 
 
 def test_the_cause_comes_first_and_then_what_was_tried(command, project):
-    done = command("reproduce", "1", "--diagnose", cwd=project(NOISY).directory)
+    repository = project(NOISY)
+    done = command("reproduce", "1", "--diagnose", cwd=repository.directory)
     assert done.returncode == 1
     verdict, diagnosis, tried = (
         done.stdout.index(text)
@@ -59,6 +48,9 @@ def test_the_cause_comes_first_and_then_what_was_tried(command, project):
     assert "another value gives other results" in done.stdout
     assert "diagnosis: 1 to" in done.stderr
     assert "each as long as the recorded one" in done.stderr
+    words = ["sha256sum", "-c", "SHA256SUMS"]
+    done = subprocess.run(words, cwd=folder(repository, 2), capture_output=True)
+    assert done.returncode == 0, done.stdout.decode()
 
 
 def test_where_it_agrees_there_is_nothing_to_diagnose_and_nothing_is_run(command, project):
@@ -81,10 +73,7 @@ def test_the_present_state_is_only_part_of_a_diagnosis(command, project):
 
 def test_what_cannot_be_run_cannot_be_varied(command, project):
     repository = project(STEADY)
-    metadata = repository.directory / "experiments" / "1" / "metadata.json"
-    content = json.loads(metadata.read_text())
-    content["githead-sha"] = "0" * 40
-    metadata.write_text(json.dumps(content))
+    change(repository, 1, "metadata.json", githead_sha="0" * 40)
     done = command("reproduce", "1", "--diagnose", cwd=repository.directory)
     assert done.returncode == 1
     assert "It could not be run, so nothing can be varied." in done.stdout
@@ -110,7 +99,7 @@ def test_each_run_has_the_given_time(command, project, tmp_path):
     diagnosis = verdict_of(repository)["diagnosis"]
     assert diagnosis["kind"] == "not run"
     assert "timed out" in diagnosis["sentence"]
-    assert left_in_the_cache() == []
+    assert worktrees() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,13 +122,5 @@ def test_an_interrupted_diagnosis_leaves_the_verdict_and_what_it_saw(number, pro
     assert "It was stopped before the cause was found." in shown
     found = verdict_of(repository)
     assert (found["verdict"], found["diagnosis"]["kind"]) == ("DIFFERS", "stopped")
-    assert left_in_the_cache() == []
+    assert worktrees() == []
     assert sorted(os.listdir(repository.directory / "experiments"))[2:] == ["1", "2"]
-
-
-def test_the_sums_of_the_folder_hold_the_diagnosis(command, project):
-    repository = project(NOISY)
-    command("reproduce", "1", "--diagnose", cwd=repository.directory)
-    folder = repository.directory / "experiments" / "2"
-    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True)
-    assert done.returncode == 0, done.stdout.decode()

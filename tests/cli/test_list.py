@@ -229,8 +229,8 @@ def test_arguments_that_do_not_fit_are_folded_into_one_column(on_terminal, exper
     assert "accuracy" in screen.splitlines()[0]
 
 
-def test_more_than_a_thousand_experiments_are_listed(command, tmp_path: Path):
-    for number in range(1, 1_201):
+def test_hundreds_of_experiments_are_listed(command, tmp_path: Path):
+    for number in range(1, 301):
         write_files(
             tmp_path / str(number),
             {
@@ -241,7 +241,7 @@ def test_more_than_a_thousand_experiments_are_listed(command, tmp_path: Path):
         )
     done = command("list", "--all", ".")
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 1_201
+    assert len(done.stdout.splitlines()) == 301
 
 
 def test_a_read_only_directory_is_listed(command, experiments: Path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from written_records import write_record
 
+from meticulous.cli import main
 from meticulous.errors import ExperimentFileNotFoundError
 from meticulous.folder.liveness import identify
 from meticulous.reader.following import read_output
@@ -81,6 +83,17 @@ def test_the_bytes_are_printed_as_they_are(experiments: Path, tmp_path: Path):
 def test_the_last_lines_are_found(experiments: Path, content: bytes, count: int, tail: bytes):
     (experiments / "1" / "stdout").write_bytes(content)
     assert b"".join(read_output(experiments / "1", tail=count)) == tail
+
+
+def test_what_takes_the_place_of_the_output_gets_text(
+    experiments: Path, monkeypatch: pytest.MonkeyPatch
+):
+    text = "ü" * 2**16  # two bytes each, so some lie on both sides of a cut
+    (experiments / "1" / "stdout").write_text(f"x{text}", encoding="utf-8")
+    output = io.StringIO()
+    monkeypatch.setattr("sys.stdout", output)
+    assert main(["logs", "1", "--directory", str(experiments)]) == 0
+    assert output.getvalue() == f"x{text}"
 
 
 def test_what_was_not_captured_is_a_message(experiments: Path, tmp_path: Path):

@@ -51,6 +51,31 @@ def test_the_text_can_come_from_standard_input(tmp_path: Path, experiments: Path
     assert note["text"] == "two\nlines ünï"
 
 
+def test_a_text_in_another_encoding_is_kept_with_escapes(tmp_path: Path, experiments: Path):
+    subprocess.run(
+        [sys.executable, "-m", "meticulous", "note", "1", "-"],
+        cwd=tmp_path,
+        input=b"caf\xe9\n",
+        check=True,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    note = json.loads((experiments / "1" / "notes.jsonl").read_bytes())
+    assert note["text"] == "caf\\xe9"
+
+
+def test_without_standard_input_there_is_no_text(tmp_path: Path, experiments: Path):
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m meticulous note 1 - <&-', sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "The note is empty" in done.stderr
+
+
 def test_what_begins_with_a_dash_stands_behind_two(command, experiments: Path):
     assert command("note", "1", "--", "-5", "is better").returncode == 0
     assert "-5 is better" in command("note", "1").stdout

@@ -120,6 +120,11 @@ class TestTheSameAsTheScript:
         meticulous("ends.py", "--how", "interrupt", code=-signal.SIGINT)
         done = meticulous("ends.py", "--how", "error", code=1)
         assert done.stderr.startswith("Traceback")
+        status = (folder_of(project, numbers(project)[-1]) / "STATUS").read_text()
+        for text in (done.stderr, status):  # no frame of what ran it
+            assert re.findall(r'File ".*/(\w+\.py)", line \d+, in (\w+)', text) == [
+                ("ends.py", "run")
+            ]
         words = [status_of(folder_of(project, number)) for number in numbers(project)]
         assert words == ["SUCCESS", "ERROR", "INTERRUPTED", "ERROR"]
 
@@ -133,12 +138,18 @@ class TestWhatIsATarget:
         assert "the nearest: Train" in meticulous("train.py:Tran", code=2).stderr
 
     def test_a_module_that_fails_shows_its_traceback_and_makes_nothing(self, project, meticulous):
-        project.commit({"broken.py": "import absent\n", "empty.py": "x = 1\n"})
+        project.commit({"broken.py": "import absent\n"})
         done = meticulous("broken.py:Train", code=2)
         assert "No module named 'absent'" in done.stderr
         assert 'broken.py", line 1' in done.stderr
-        assert "`meticulous run`" in meticulous("empty.py", code=2).stderr
         assert numbers(project) == []
+
+    def test_a_plain_script_is_not_run_but_told_how_to_be(self, project, meticulous):
+        project.commit({"a script.py": "open('effect', 'w').close()\n"})
+        for words in (["a script.py"], ["register", "a script.py"]):
+            told = meticulous(*words, code=2).stderr
+            assert "`meticulous run -- python 'a script.py'`" in told
+        assert not (project.directory / "effect").exists()
 
     def test_a_directory_is_listed_whatever_it_is_called(self, project, meticulous):
         meticulous("train.py", "--experiments-directory", "runs.py")

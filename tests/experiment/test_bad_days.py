@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BEGIN = "import os, sys\nfrom meticulous import Experiment\nexperiment = Experiment({'a': 1})\n"
 LIMIT = (
@@ -218,14 +219,14 @@ class TestStrangeValues:
         logged = json.loads((folder / "metrics.jsonl").read_text())
         assert {key: logged[key] for key in args} == args
 
-    def test_a_hundred_megabytes_of_arguments(self, repository):
+    def test_twenty_megabytes_of_arguments(self, repository):
         program = (
-            "from meticulous import Experiment\nwith Experiment({'text': 'x' * 100_000_000}): pass"
+            "from meticulous import Experiment\nwith Experiment({'text': 'x' * 20_000_000}): pass"
         )
         repository.commit({"main.py": program})
         repository.python("main.py", check=True)
         folder = repository.directory / "experiments/1"
-        assert (folder / "args.json").stat().st_size > 100_000_000
+        assert (folder / "args.json").stat().st_size > 20_000_000
         assert (folder / "STATUS").read_text() == "SUCCESS\n"
 
     def test_secrets_are_not_recorded_anywhere(self, repository):
@@ -247,14 +248,8 @@ class TestStrangeValues:
         done = repository.python("main.py", *words, env={"API_TOKEN": secret})
         assert done.returncode == 1
         folder = repository.directory / "experiments/1"
-        environment = folder / "environment.json"
-        for _ in range(3000):
-            if environment.exists():
-                break
-            subprocess.run(["true"], check=True)
-        files = [path for path in folder.iterdir() if path.name != "stderr"]
-        assert environment in files
-        for path in files:
+        wait_until((folder / "environment.json").exists)
+        for path in (path for path in folder.iterdir() if path.name != "stderr"):
             assert secret not in path.read_text(), path
         assert read(folder, "args.json")["password"] == "<redacted>"
 
@@ -265,14 +260,10 @@ class TestStrangePlaces:
     @pytest.mark.parametrize(
         "variables",
         [
-            {"HOME": "/nonexistent"},
-            {"HOME": "", "XDG_CACHE_HOME": "/proc/nothing"},
+            {"HOME": "/nonexistent", "TZ": "Asia/Kathmandu", "PYTHONOPTIMIZE": "2"},
+            {"HOME": "", "XDG_CACHE_HOME": "/proc/nothing", "PYTHONDONTWRITEBYTECODE": "1"},
             {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-            {"PYTHONOPTIMIZE": "2"},
-            {"PYTHONDONTWRITEBYTECODE": "1"},
-            {"PYTHONWARNINGS": "error"},
-            {"PYTHONDEVMODE": "1"},
-            {"TZ": "Asia/Kathmandu"},
+            {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"},
             {"PYTHONUNBUFFERED": "1"},
         ],
         ids=lambda variables: ",".join(variables),

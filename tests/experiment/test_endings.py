@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_programs import carry_out
 from waiting import wait_until
 
 RECORDED = """\
@@ -96,24 +97,28 @@ def run_both(repository, program: str):
     return recorded, bare, repository.directory / "experiments" / "1"
 
 
-@pytest.mark.parametrize("name", ENDINGS)
-def test_status_says_how_the_process_ended(repository, name):
-    program, word, reason = ENDINGS[name]
-    recorded, bare, folder = run_both(repository, program)
-    first, _, rest = (folder / "STATUS").read_text().partition("\n")
-    assert first == word, recorded.stderr
-    assert reason in rest
-    assert recorded.returncode == bare.returncode
-    assert recorded.stdout == bare.stdout
+def test_status_says_how_the_process_ended(repository):
+    recorded = [RECORDED + program for program, _, _ in ENDINGS.values()]
+    outcomes = carry_out(repository, [*recorded, *(program for program, _, _ in ENDINGS.values())])
+    ends = dict(zip(ENDINGS, zip(outcomes, outcomes[len(ENDINGS) :], strict=False), strict=True))
+    told = {}
+    for name, (outcome, bare) in ends.items():
+        _, _, reason = ENDINGS[name]
+        word, _, rest = (outcome.folder / "STATUS").read_text().partition("\n")
+        told[name] = (word, reason if reason in rest else rest)
+        assert (outcome.code, outcome.shown) == (bare.code, bare.shown), name
+    assert told == {name: (word, reason) for name, (_, word, reason) in ENDINGS.items()}
 
 
-@pytest.mark.parametrize("name", ["return", "sys.exit(3)", "exception", "raise SystemExit(3)"])
+@pytest.mark.parametrize("name", ["return", "exception", "raise SystemExit(3)"])
 def test_metadata_holds_the_exit_code(repository, name):
-    recorded, _, folder = run_both(repository, ENDINGS[name][0])
+    recorded, bare, folder = run_both(repository, ENDINGS[name][0])
+    assert recorded.returncode == bare.returncode
     metadata = json.loads((folder / "metadata.json").read_text())
     assert metadata["exit-code"] == recorded.returncode
     assert metadata["attempts"][-1]["exit-code"] == recorded.returncode
-    assert metadata["attempts"][-1]["status"] == (folder / "STATUS").read_text().split()[0]
+    word = (folder / "STATUS").read_text().split()[0]
+    assert metadata["attempts"][-1]["status"] == word == ENDINGS[name][1]
     assert metadata["end-time"] >= metadata["start-time"]
     assert metadata["duration"] >= 0
 
@@ -208,28 +213,56 @@ def test_a_signal_ends_every_nested_run(repository):
         assert status == "KILLED\nsignal SIGTERM\n"
 
 
+BLOCKS = {
+    "with Experiment({}) as experiment: print('inside')\n"
+    "print('after', open(experiment.directory / 'STATUS').read().strip())": (
+        "SUCCESS\n",
+        0,
+        "inside\nafter SUCCESS\n",
+    ),
+    "with Experiment({}, on_error='continue'): raise SystemExit(3)\nprint('not reached')": (
+        "ERROR\nexit code 3\n",
+        3,
+        "",
+    ),
+    "with Experiment({}, on_error='continue'): raise SystemExit(0)\nprint('not reached')": (
+        "SUCCESS\n",
+        0,
+        "",
+    ),
+    "with Experiment({}) as experiment:\n"
+    "    experiment.finish('ERROR', 'the loss diverged')\n"
+    "    experiment.finish()\n": ("ERROR\nthe loss diverged\n", 0, ""),
+}
+
+
 class TestWith:
     """`with Experiment(...)` ends the run at the end of the block."""
 
-    def test_the_end_of_the_block_is_success(self, repository):
-        program = (
-            "from meticulous import Experiment\n"
-            "with Experiment({'k': 1}) as experiment: print('inside')\n"
-            "print('after', open(experiment.directory / 'STATUS').read().strip())"
-        )
-        repository.commit({"main.py": program})
-        done = repository.python("main.py")
-        assert done.stdout == "inside\nafter SUCCESS\n"
-        assert (repository.directory / "experiments/1/stdout").read_text() == "inside\n"
+    def test_the_block_decides_and_system_exit_is_never_swallowed(self, repository):
+        begin = "from meticulous import Experiment\n"
+        outcomes = carry_out(repository, [begin + block for block in BLOCKS])
+        ends = [
+            ((outcome.folder / "STATUS").read_text(), outcome.code, outcome.shown)
+            for outcome in outcomes
+        ]
+        assert dict(zip(BLOCKS, ends, strict=True)) == BLOCKS
+        assert (outcomes[0].folder / "stdout").read_text() == "inside\n"
 
     def test_an_exception_is_recorded_and_goes_on_its_way(self, repository):
-        repository.commit(
-            {"main.py": "from meticulous import Experiment\nwith Experiment({}): 1 / 0"}
+        begin = "from meticulous import Experiment\n"
+        fails, interrupted = carry_out(
+            repository,
+            [
+                begin + "with Experiment({}): 1 / 0",
+                begin + "with Experiment({}, on_error='continue'): raise KeyboardInterrupt\n",
+            ],
         )
-        done = repository.python("main.py")
-        assert done.returncode == 1
-        assert "ZeroDivisionError" in done.stderr
-        assert "ZeroDivisionError" in (repository.directory / "experiments/1/STATUS").read_text()
+        assert fails.code == 1
+        assert "ZeroDivisionError" in fails.errors
+        assert "ZeroDivisionError" in (fails.folder / "STATUS").read_text()
+        assert interrupted.code == -signal.SIGINT
+        assert (interrupted.folder / "STATUS").read_text().startswith("INTERRUPTED\n")
 
     def test_on_error_continue_lets_a_loop_go_on(self, repository):
         program = (
@@ -247,45 +280,6 @@ class TestWith:
             for n in range(1, 5)
         ]
         assert words == ["SUCCESS", "ERROR", "SUCCESS", "SUCCESS"]
-
-    @pytest.mark.parametrize(
-        ("raised", "word", "code"),
-        [("SystemExit(3)", "ERROR", 3), ("SystemExit(0)", "SUCCESS", 0)],
-    )
-    def test_system_exit_is_never_swallowed(self, repository, raised, word, code):
-        program = (
-            "from meticulous import Experiment\n"
-            f"with Experiment({{}}, on_error='continue'): raise {raised}\n"
-            "print('not reached')"
-        )
-        repository.commit({"main.py": program})
-        done = repository.python("main.py")
-        assert done.returncode == code
-        assert done.stdout == ""
-        assert (repository.directory / "experiments/1/STATUS").read_text().split()[0] == word
-
-    def test_keyboard_interrupt_is_never_swallowed(self, repository):
-        program = (
-            "from meticulous import Experiment\n"
-            "with Experiment({}, on_error='continue'): raise KeyboardInterrupt\n"
-        )
-        repository.commit({"main.py": program})
-        done = repository.python("main.py")
-        assert done.returncode == -2
-        status = (repository.directory / "experiments/1/STATUS").read_text()
-        assert status.startswith("INTERRUPTED\n")
-
-    def test_a_declared_end_stands(self, repository):
-        program = (
-            "from meticulous import Experiment\n"
-            "with Experiment({}) as experiment:\n"
-            "    experiment.finish('ERROR', 'the loss diverged')\n"
-            "    experiment.finish()\n"
-        )
-        repository.commit({"main.py": program})
-        repository.python("main.py", check=True)
-        status = (repository.directory / "experiments/1/STATUS").read_text()
-        assert status == "ERROR\nthe loss diverged\n"
 
 
 FORKED = "pid = os.fork()\nif not pid: print('child', flush=True); {}\nos.waitpid(pid, 0)"
@@ -310,22 +304,27 @@ CHILDREN = {
 class TestChildren:
     """A child process leaves its parent's record alone, and its output is captured."""
 
-    @pytest.mark.parametrize("name", CHILDREN)
-    def test_parent_is_untouched_and_child_is_heard(self, repository, name):
-        indented = CHILDREN[name].replace("\n", "\n    ")
+    def test_parent_is_untouched_and_child_is_heard(self, repository):
         program = (
             "import os, sys\nfrom meticulous import Experiment\n"
             "if __name__ == '__main__':\n"
             "    experiment = Experiment({})\n    print('before')\n    "
-            f"{indented}\n    print('after')\n"
         )
-        repository.commit({"main.py": program})
-        done = repository.python("main.py", check=True)
-        folder = repository.directory / "experiments/1"
-        assert done.stdout == "before\nchild\nafter\n"
-        assert (folder / "stdout").read_text() == "before\nchild\nafter\n"
-        assert (folder / "STATUS").read_text() == "SUCCESS\n"
-        assert not (repository.directory / "experiments/2").exists()
+        children = [child.replace("\n", "\n    ") for child in CHILDREN.values()]
+        programs = [f"{program}{child}\n    print('after')\n" for child in children]
+        heard = "before\nchild\nafter\n"
+        ends = {
+            name: (
+                outcome.code,
+                outcome.shown,
+                (outcome.folder / "stdout").read_text(),
+                (outcome.folder / "STATUS").read_text(),
+            )
+            for name, outcome in zip(CHILDREN, carry_out(repository, programs), strict=True)
+        }
+        assert ends == dict.fromkeys(CHILDREN, (0, heard, heard, "SUCCESS\n"))
+        # Beside the one that the interpreter has recorded before.
+        assert len(list((repository.directory / "experiments").glob("[0-9]*"))) == 1 + len(ends)
 
     def test_a_child_that_outlives_the_run_neither_hangs_nor_breaks(self, repository):
         program = (

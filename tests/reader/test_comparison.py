@@ -355,6 +355,24 @@ def test_beyond_the_budget_recorded_hashes_decide(tmp_path: Path):
     assert section.remarks == ["unknown: too large or not readable, the content was not compared"]
 
 
+def test_beyond_the_budget_links_to_other_places_differ(tmp_path: Path):
+    for name, target in (("1", "here"), ("2", "somewhere")):
+        (write_record(tmp_path, name) / "link").symlink_to(target)
+    section = compare_outputs(str(tmp_path / "1"), str(tmp_path / "2"), {}, {}, budget=2)
+    assert [difference.name for difference in section.differences] == ["link"]
+
+
+@pytest.mark.permissions
+def test_files_of_different_size_differ_though_they_cannot_be_read(tmp_path: Path):
+    for name, content in (("1", "abc"), ("2", "abcd")):
+        file = write_record(tmp_path, name) / "closed"
+        file.write_text(content)
+        file.chmod(0)
+    section = compare_outputs(str(tmp_path / "1"), str(tmp_path / "2"), {}, {})
+    assert [(d.name, d.a, d.b, d.detail) for d in section.differences] == [("closed", 3, 4, "")]
+    assert section.remarks == []
+
+
 def test_links_pipes_and_folders_are_no_obstacle(tmp_path: Path):
     import os
 

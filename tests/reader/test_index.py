@@ -28,7 +28,9 @@ from meticulous.reader import by_start, find_records
 from meticulous.reader.frame import to_frame
 from meticulous.reader.index import (
     cachefile,
+    gathering,
     latest,
+    packing,
     read_latest,
     read_records,
     read_table,
@@ -252,14 +254,18 @@ def test_a_change_is_seen_at_the_next_call(experiments: Path, change: Callable[[
 
 
 @settled
-def test_many_changes_are_kept_again(tmp_path: Path):
-    for number in range(1, 301):
+def test_many_changes_are_kept_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gathering, "_PATIENCE", 8)
+    monkeypatch.setattr(latest, "_FEW", 30)
+    monkeypatch.setattr(latest, "CHECKED", 20)
+    monkeypatch.setattr(packing, "_SAMPLE", 30)
+    for number in range(1, 11):
         write_record(tmp_path / "e", str(number), minutes=number, summary={"x": number})
     check(tmp_path / "e")
     let_the_clock_tick(tmp_path / "e")
-    for number in range(2, 301):
+    for number in range(2, 11):
         write_record(tmp_path / "e", str(number), minutes=-number, summary={"y": [number]})
-    for number in range(301, 1051):
+    for number in range(11, 51):
         write_record(tmp_path / "e", str(number), minutes=number, summary={"x": number})
     for _ in range(2):
         check(tmp_path / "e")

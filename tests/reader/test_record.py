@@ -83,10 +83,10 @@ def test_changed_args_tell_true_from_one_but_not_one_from_one_point_zero(tmp_pat
     folder = write_record(
         tmp_path,
         "1",
-        args={"flag": True, "n": 1, "same": False, "new": None},
-        default_args={"flag": 1, "n": 1.0, "same": False},
+        args={"flag": True, "n": 1, "same": False, "new": None, "list": [True], "inner": {"n": 1}},
+        default_args={"flag": 1, "n": 1.0, "same": False, "list": [1], "inner": {"n": 1.0}},
     )
-    assert read_record(folder).changed_args == {"flag": True, "new": None}
+    assert read_record(folder).changed_args == {"flag": True, "new": None, "list": [True]}
 
 
 def test_a_process_that_lives_is_running(tmp_path: Path, process: subprocess.Popen[bytes]):

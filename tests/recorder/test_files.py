@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Repository
+from forked_programs import carry_out
 from waiting import wait_until
 
 from meticulous.folder import layout
@@ -53,16 +56,88 @@ def project(repository):
 def recorded(request, project):
     """Return a function that records a program, in its own process or by `meticulous run`."""
 
-    def record(code: str, *words: str, code_wanted: int = 0, **settings) -> Run:
-        text = code if request.param == "run" else BEGIN + code
-        project.commit({"main.py": f"import os, sys\n{text}"})
-        before = ["-m", "meticulous", "run", "--", sys.executable] if request.param == "run" else []
-        done = project.python(*before, "main.py", *words, **settings)
-        assert done.returncode == code_wanted, done.stderr
-        return Run(newest(project), done.stdout + done.stderr)
+    def record(code: str, code_wanted: int = 0) -> Run:
+        return record_in(project, request.param, code, code_wanted)
 
     record.kind = request.param
     return record
+
+
+def record_in(repository, kind: str, code: str, code_wanted: int = 0, **settings) -> Run:
+    """Record a program, in its own process or by `meticulous run`."""
+    text = code if kind == "run" else BEGIN + code
+    repository.commit({"main.py": f"import os, sys\n{text}"})
+    before = ["-m", "meticulous", "run", "--", sys.executable] if kind == "run" else []
+    done = repository.python(*before, "main.py", **settings)
+    assert done.returncode == code_wanted, done.stderr
+    return Run(newest(repository), done.stdout + done.stderr)
+
+
+BUSY = """\
+import multiprocessing, sqlite3, subprocess
+
+def read(name):
+    with open(name) as file:
+        return file.read()
+
+def write(name, mode):
+    with open(name, mode) as file:
+        file.write("new")
+
+if __name__ == "__main__":
+    sys.stdin.read()
+    read("data.csv")
+    for folder in "one", "two":
+        os.chdir(folder), read("x"), os.chdir("..")
+    for name in b"line\\nfeed", b"back\\\\slash", "\u00fcmlaut".encode(), b"\\xff":
+        read(b"../odd/" + name)
+    read("changed"), subprocess.run(["sh", "-c", "echo more >> changed"])
+    read("removed"), os.remove("removed")
+    read("over"), write("over", "w")
+    read("replaced"), write("t", "w"), os.replace("t", "replaced")
+    read("moved"), os.rename("moved", "out.moved")
+    write("out.w", "w"), write("out.a", "a"), write("out.x", "x"), read("out.w")
+    write("out.tmp", "w"), os.replace("out.tmp", "out.replaced")
+    write("out.gone", "w"), os.remove("out.gone")
+    os.mkdir("outdir.tmp"), write("outdir.tmp/f", "w"), os.rename("outdir.tmp", "outdir")
+    try:
+        open("data.csv", "x")
+    except FileExistsError:
+        pass
+    with open("both", "r+") as file:
+        file.read(), file.write("more")
+    open("same", "r+").close()
+    connection = sqlite3.connect("file:out.db?mode=rwc", uri=True)
+    sqlite3.connect(":memory:")
+    connection.execute("create table t (x)"), connection.commit()
+    if not os.fork():
+        read("forked"), os._exit(0)
+    os.wait()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        pool.map(read, ["pooled"])
+    print("hello")
+"""
+
+_busy: dict[str, Run] = {}
+
+
+@pytest.fixture(params=["in process", "run"])
+def busy(request, tmp_path_factory) -> Run:
+    """The record of a program that does everything with files, which tests only read."""
+    if request.param not in _busy:
+        folder = tmp_path_factory.mktemp("busy")
+        (folder / "odd").mkdir()
+        for name in (b"line\nfeed", b"back\\slash", "\u00fcmlaut".encode(), b"\xff"):
+            (folder / "odd" / os.fsdecode(name)).write_text("x")
+        repository = Repository(folder / "project")
+        repository.git("init", "-q", "-b", "main")
+        names = ("changed", "removed", "over", "replaced", "moved", "both", "same", "forked")
+        for name in (*names, "data.csv", "one/x", "two/x", "pooled", "given"):
+            repository.write(name, "a,b\n")
+        repository.write(".gitignore", "out*\n")
+        with open(repository.directory / "given") as given:
+            _busy[request.param] = record_in(repository, request.param, BUSY, stdin=given)
+    return _busy[request.param]
 
 
 @pytest.fixture
@@ -92,14 +167,22 @@ def run(project):
     return run
 
 
+def each(repository, programs: list[str]) -> Iterator[tuple[str, Run]]:
+    """Record programs, each in a process of its own, and give each with its record."""
+    outcomes = carry_out(repository, [BEGIN + program for program in programs])
+    for program, outcome in zip(programs, outcomes, strict=True):
+        assert (outcome.code, outcome.errors) == (0, ""), program
+        yield program, Run(outcome.folder, outcome.shown)
+
+
 def newest(repository) -> Path:
     folders = (repository.directory / "experiments").glob("[0-9]*")
     return max(folders, key=lambda folder: int(folder.name))
 
 
 class TestInputs:
-    def test_a_file_that_is_read(self, recorded, project):
-        entry = recorded("open('data.csv').read()").entry("inputs", "data.csv")
+    def test_a_file_that_is_read(self, busy):
+        entry = busy.entry("inputs", "data.csv")
         assert entry.pop("modified").startswith("20")
         assert entry == {
             "path": "data.csv",
@@ -109,9 +192,36 @@ class TestInputs:
             "found": "opened",
         }
 
+    def test_all_of_them_and_nothing_else(self, busy):
+        outside = os.path.join(os.path.dirname(busy.folder.parents[1]), "odd")
+        odd = {f"{outside}/{name}" for name in ("line\nfeed", "back\\slash", "ümlaut", "\\udcff")}
+        changed = {"changed", "removed", "over", "replaced", "moved", "both"}
+        others = {"data.csv", "one/x", "two/x", "same", "forked", "pooled", "given"}
+        assert busy.names("inputs") == odd | changed | others
+        assert {e["path"] for e in busy.files["inputs"] if e["in"] == "elsewhere"} == odd
+
     @pytest.mark.parametrize(
-        "code",
+        ("name", "reason"),
         [
+            ("changed", "it was changed while the program ran"),
+            ("removed", "it was removed while the program ran"),
+        ],
+    )
+    def test_what_is_not_there_any_more_as_it_was_has_a_reason(self, busy, name, reason):
+        entry = busy.entry("inputs", name)
+        assert (entry["size"], entry["sha256"]) == (4, None)
+        assert entry["unhashed"] == reason
+
+    @pytest.mark.parametrize("name", ["over", "replaced", "moved", "both"])
+    def test_what_the_program_writes_over_replaces_or_moves_is_hashed_before(self, busy, name):
+        assert busy.entry("inputs", name)["sha256"] == sha256(b"a,b\n")
+
+    def test_a_file_on_standard_input(self, busy):
+        assert busy.entry("inputs", "given")["found"] == "opened"
+        assert busy.metadata["stdin"] == "file"
+
+    def test_however_it_is_opened(self, project):
+        programs = [
             "import pathlib; pathlib.Path('data.csv').read_text()",
             "os.close(os.open(b'data.csv', os.O_RDONLY))",
             "open(os.path.abspath('more/../data.csv'), 'rb').close()",
@@ -127,33 +237,9 @@ class TestInputs:
             "sys.addaudithook(lambda *a: None); open('data.csv').close()",
             "import threading\nts = [threading.Thread(target=open, args=('data.csv',)) "
             "for _ in range(9)]\n[t.start() for t in ts]; [t.join() for t in ts]",
-        ],
-    )
-    def test_however_it_is_opened(self, record, code):
-        assert record(code).names("inputs") == {"data.csv"}
-
-    def test_the_same_name_in_two_folders(self, recorded, project):
-        project.commit({"one/x": "1", "two/x": "2"})
-        code = "for d in 'one', 'two':\n  os.chdir(d); open('x').read(); os.chdir('..')"
-        assert recorded(code).names("inputs") == {"one/x", "two/x"}
-
-    def test_odd_names(self, recorded, project):
-        code = (
-            "names = [b'line\\nfeed', b'back\\\\slash', 'ümlaut'.encode(), b'\\xff']\n"
-            "for name in names:\n"
-            "  if not os.path.exists(b'../' + name): open(b'../' + name, 'w').close()\n"
-            "  open(b'../' + name).close()\n"
-        )
-        for name in (b"line\nfeed", b"back\\slash", "ümlaut".encode(), b"\xff"):
-            (project.directory.parent / os.fsdecode(name)).write_text("x")
-        found = {Path(name).name for name in recorded(code).names("inputs")}
-        assert found == {"line\nfeed", "back\\slash", "ümlaut", "\\udcff"}
-
-    def test_a_file_elsewhere_has_its_whole_path(self, recorded, project):
-        path = project.directory.parent / "elsewhere"
-        path.write_text("x")
-        entry = recorded(f"open({str(path)!r}).close()").entry("inputs", str(path))
-        assert entry["in"] == "elsewhere"
+        ]
+        found = {program: run.names("inputs") for program, run in each(project, programs)}
+        assert found == {program: {"data.csv"} for program in programs}
 
     def test_a_link_keeps_its_name(self, record, project):
         (project.directory.parent / "target").write_text("content")
@@ -161,9 +247,8 @@ class TestInputs:
         entry = record("open('link').close()").entry("inputs", "link")
         assert (entry["in"], entry["sha256"]) == ("repository", sha256(b"content"))
 
-    @pytest.mark.parametrize(
-        "code",
-        [
+    def test_what_is_none(self, project):
+        programs = [
             "import json, email.mime.text, helper",
             "open('/etc/hostname').close(); open('/dev/null').close(); open('/proc/stat').close()",
             "os.close(os.open('more', os.O_RDONLY))",
@@ -176,53 +261,13 @@ class TestInputs:
             "import socket; socket.socket(socket.AF_UNIX).bind('out.socket')\n"
             "try: open('out.socket')\nexcept OSError: pass",
             "open(experiment.curexpdir + '/metadata.json').close()",
-        ],
-    )
-    def test_what_is_none(self, record, project, code):
-        project.commit({"helper.py": "x = 1\n"})
-        run = record(code)
-        assert (run.files["inputs"], run.files["outputs"]) == ([], [])
-
-    def test_what_the_program_has_made_itself_is_none(self, recorded):
-        run = recorded("open('out', 'w').write('x'); open('out').read()")
-        assert (run.names("inputs"), run.names("outputs")) == (set(), {"out"})
-
-    def test_a_file_that_changed_meanwhile(self, recorded):
-        code = (
-            "open('data.csv').read()\nimport subprocess\n"
-            "subprocess.run(['sh', '-c', 'echo more >> data.csv'])"
-        )
-        entry = recorded(code).entry("inputs", "data.csv")
-        assert (entry["size"], entry["sha256"]) == (4, None)
-        assert entry["unhashed"] == "it was changed while the program ran"
-
-    def test_a_file_that_was_removed_meanwhile(self, recorded):
-        entry = recorded("open('data.csv').read(); os.remove('data.csv')").entry(
-            "inputs", "data.csv"
-        )
-        assert entry["unhashed"] == "it was removed while the program ran"
-
-    def test_a_file_that_the_program_writes_over_is_hashed_before(self, recorded):
-        run = recorded("open('data.csv').read(); open('data.csv', 'w').write('new')")
-        assert run.entry("inputs", "data.csv")["sha256"] == sha256(b"a,b\n")
-        assert run.entry("outputs", "data.csv")["sha256"] == sha256(b"new")
-
-    def test_a_file_that_the_program_replaces_is_hashed_before(self, recorded):
-        code = "open('data.csv').read(); open('t', 'w').write('new'); os.replace('t', 'data.csv')"
-        run = recorded(code)
-        assert run.entry("inputs", "data.csv")["sha256"] == sha256(b"a,b\n")
-        assert run.names("outputs") == {"data.csv"}
-
-    def test_a_file_that_is_moved(self, recorded):
-        run = recorded("open('data.csv').read(); os.rename('data.csv', 'out.csv')")
-        assert run.entry("inputs", "data.csv")["sha256"] == sha256(b"a,b\n")
-        assert run.names("outputs") == {"out.csv"}
-
-    def test_a_file_on_standard_input(self, recorded, project):
-        with open(project.directory / "data.csv") as file:
-            run = recorded("sys.stdin.read()", stdin=file)
-        assert run.names("inputs") == {"data.csv"}
-        assert run.metadata["stdin"] == "file"
+        ]
+        project.write("helper.py", "x = 1\n")
+        found = {
+            program: (run.files["inputs"], run.files["outputs"])
+            for program, run in each(project, programs)
+        }
+        assert found == dict.fromkeys(programs, ([], []))
 
     @pytest.mark.permissions
     def test_one_that_cannot_be_read(self, record, project):
@@ -234,10 +279,10 @@ class TestInputs:
 
 
 class TestBudget:
-    def test_the_smallest_are_hashed_and_the_others_have_a_reason(self, recorded, project):
+    def test_the_smallest_are_hashed_and_the_others_have_a_reason(self, record, project):
         project.commit({"large": "x" * 100, "small": "x" * 10})
         code = "open('large').close(); open('small').close()"
-        run = recorded(code, env={"METICULOUS_HASH_BUDGET": "50"})
+        run = record(code, env={"METICULOUS_HASH_BUDGET": "50"})
         assert run.entry("inputs", "small")["sha256"] == sha256(b"x" * 10)
         entry = run.entry("inputs", "large")
         assert entry["sha256"] is None
@@ -288,18 +333,13 @@ class TestBudget:
 
 
 class TestOutputs:
-    def test_of_all_kinds(self, recorded):
-        code = (
-            "open('out.w', 'w').write('x'); open('out.a', 'a').write('x')\n"
-            "open('out.x', 'x').write('x'); open('out.tmp', 'w').write('x')\n"
-            "os.replace('out.tmp', 'out.moved')\n"
-            "open('out.gone', 'w').close(); os.remove('out.gone')\n"
-            "os.mkdir('outdir.tmp'); open('outdir.tmp/f', 'w').close()\n"
-            "os.rename('outdir.tmp', 'outdir')\n"
-        )
-        run = recorded(code)
-        assert run.names("outputs") == {"out.w", "out.a", "out.x", "out.moved", "outdir/f"}
-        assert run.names("inputs") == set()
+    def test_of_all_kinds(self, busy):
+        made = {"out.w", "out.a", "out.x", "out.replaced", "out.moved", "outdir/f", "out.db"}
+        # What was opened for both and stays as it is was only read.
+        assert busy.names("outputs") == made | {"over", "replaced", "both"}
+
+    def test_what_was_written_over_is_hashed_as_it_is_at_the_end(self, busy):
+        assert busy.entry("outputs", "over")["sha256"] == sha256(b"new")
 
     def test_in_the_folder_of_the_experiment(self, record):
         code = (
@@ -312,26 +352,6 @@ class TestOutputs:
             ("experiment", "model.bin"),
             ("experiment", "by_shell"),
         }
-
-    def test_a_file_that_could_not_be_opened_is_none(self, recorded):
-        code = "try: open('data.csv', 'x')\nexcept FileExistsError: pass"
-        assert recorded(code).files["outputs"] == []
-
-    def test_a_file_that_is_read_and_written_is_both(self, recorded):
-        run = recorded("f = open('data.csv', 'r+'); f.read(); f.write('more'); f.close()")
-        assert run.names("inputs") == run.names("outputs") == {"data.csv"}
-        assert run.entry("inputs", "data.csv")["size"] == 4
-
-    def test_a_file_that_is_opened_for_both_and_stays_as_it_is_was_only_read(self, recorded):
-        run = recorded("open('data.csv', 'r+').close()")
-        assert (run.names("inputs"), run.names("outputs")) == ({"data.csv"}, set())
-
-    def test_a_database(self, recorded):
-        code = (
-            "import sqlite3\nc = sqlite3.connect('file:out.db?mode=rwc', uri=True)\n"
-            "sqlite3.connect(':memory:'); c.execute('create table t (x)'); c.commit()"
-        )
-        assert recorded(code).names("outputs") == {"out.db"}
 
 
 class TestDeclared:
@@ -372,18 +392,6 @@ class TestDeclared:
 
 
 class TestChildren:
-    def test_forked_ones(self, recorded):
-        code = "if not os.fork():\n  open('data.csv').close(); os._exit(0)\nos.wait()"
-        assert recorded(code).names("inputs") == {"data.csv"}
-
-    def test_workers_of_multiprocessing_that_are_forked(self, recorded):
-        code = (
-            "import multiprocessing as m\ndef read(name): open(name).close()\n"
-            "if __name__ == '__main__':\n"
-            "  with m.get_context('fork').Pool(2) as pool: pool.map(read, ['data.csv'])"
-        )
-        assert recorded(code).names("inputs") == {"data.csv"}
-
     def test_workers_of_multiprocessing_that_are_spawned(self, project, run):
         code = (
             "import multiprocessing as m\ndef read(name): open(name).close()\n"
@@ -393,19 +401,14 @@ class TestChildren:
         project.commit({"main.py": code})
         assert run(sys.executable, "main.py").names("inputs") == {"data.csv"}
 
-    def test_python_below_python_below_a_shell(self, project, run):
-        code = "import subprocess, sys\nsubprocess.run([sys.executable, 'inner.py'], check=True)"
-        project.commit({"outer.py": code, "inner.py": "open('data.csv').close()"})
+    def test_python_below_python_below_a_shell_finds_its_variables_as_they_were(self, project, run):
+        show = "import os, subprocess, sys\nprint(os.environ.get('PYTHONPATH'), flush=True)\n"
+        inner = "subprocess.run([sys.executable, 'inner.py'], check=True)\n"
+        project.commit({"outer.py": show + inner, "inner.py": show + "open('data.csv').close()"})
         project.commit({"script.sh": f"{sys.executable} outer.py\n"})
-        assert run("sh", "script.sh").names("inputs") == {"data.csv"}
-
-    def test_they_find_their_variables_as_they_were(self, project, run, monkeypatch):
-        code = "import os, subprocess, sys\nprint(os.environ.get('PYTHONPATH'), flush=True)\n"
-        project.commit({"inner.py": code})
-        again = "subprocess.run([sys.executable, 'inner.py'], check=True)"
-        project.commit({"main.py": code + again})
-        before = os.environ["PYTHONPATH"]
-        assert run(sys.executable, "main.py").shown.split() == [before, before]
+        done = run("sh", "script.sh")
+        assert done.names("inputs") == {"data.csv"}
+        assert done.shown.split() == [os.environ["PYTHONPATH"]] * 2
 
     def test_programs_that_are_not_python_name_files_in_their_words(self, run, project):
         project.write("out.old", "before")
@@ -515,28 +518,23 @@ def check_sums(folder: Path) -> list[str]:
 
 
 class TestSums:
-    def test_hold_for_every_file_of_the_recorder(self, recorded):
-        run = recorded("print('hello')")
-        checked = set(check_sums(run.folder))
-        assert checked == {path.name for path in run.folder.iterdir()} - {layout.SUMS}
+    def test_hold_for_every_file_of_the_recorder(self, busy):
+        checked = set(check_sums(busy.folder))
+        assert checked == {path.name for path in busy.folder.iterdir()} - {layout.SUMS}
 
-    @pytest.mark.parametrize("end", ["sys.exit(3)", "raise SystemExit(3)", "exit(3)"])
+    @pytest.mark.parametrize("end", ["sys.exit(3)", "raise SystemExit(3)"])
     def test_hold_where_the_exit_code_comes_last(self, recorded, end):
         run = recorded(end, code_wanted=3)
         assert layout.STATUS in check_sums(run.folder)
 
-    def test_hold_after_tags_and_notes(self, record, project):
-        run = record("")
+    def test_hold_after_a_late_summary_tags_and_notes_and_a_tag_hides_no_alteration(
+        self, record, project
+    ):
+        run = record("experiment.finish(); experiment.summary(late=1)")
         check_sums(run.folder)
-        for words in (("tag", "1", "good"), ("note", "1", "looks well")):
+        for words in (("tag", "1", "first"), ("note", "1", "looks well")):
             assert project.python("-m", "meticulous", *words).returncode == 0
         check_sums(run.folder)
-
-    def test_hold_after_a_late_summary(self, record):
-        check_sums(record("experiment.finish(); experiment.summary(late=1)").folder)
-
-    def test_a_tag_does_not_hide_an_alteration(self, record, project):
-        run = record("")
         path = run.folder / layout.METADATA
         path.write_text(path.read_text().replace('"description": ""', '"description": "x"'))
         assert project.python("-m", "meticulous", "tag", "1", "good").returncode == 0

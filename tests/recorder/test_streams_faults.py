@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from forked_programs import RECORDED_BEFORE, Outcome, carry_out
 from waiting import wait_until
 
 RECORDED = "from meticulous import Experiment\nexperiment = Experiment({})\n"
+NOTHING_RECORDED = "from meticulous import Experiment\nExperiment.log\n"
 ALIGNED = "pass\npass\n"
 """Stands before a bare program, so that tracebacks name the same lines."""
 
@@ -86,6 +88,12 @@ def program(repository) -> Iterator[Callable[[str], Program]]:
     yield make
     for made in programs:
         made.end_all()
+
+
+def ends_of(outcomes: list[Outcome]) -> list[tuple[str, str, int]]:
+    """Return what the programs have shown, wherever it was carried out, and how they ended."""
+    place = re.compile(r'(?<=driver\.py", line )\d+|meticulous: warning: .*\n')
+    return [(outcome.shown, place.sub("", outcome.errors), outcome.code) for outcome in outcomes]
 
 
 def without_warnings(errors: bytes) -> bytes:
@@ -414,8 +422,7 @@ LIMIT = (
 class TestFullDisk:
     """The file takes only a part of a write, then nothing."""
 
-    @pytest.mark.parametrize("limit", [5000, 100_000])
-    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    @pytest.mark.parametrize(("limit", "stream"), [(5000, "stdout"), (100_000, "stderr")])
     def test_everything_is_shown_and_what_fits_is_kept(self, program, stream, limit):
         # The warning goes to stderr too, between two lines of the program.
         made = program(
@@ -486,7 +493,7 @@ class TestForks:
         "        print(f'thread {{n}} {{counts[n]}}\\n', end='')\n        counts[n] += 1\n{pause}"
         "threads = [threading.Thread(target=work, args=(n,)) for n in (0, 1)]\n"
         "for thread in threads: thread.start()\n"
-        "for i in range(50):\n"
+        "for i in range(25):\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
         "        print('child', i)\n        print('child again', i)\n"
@@ -498,14 +505,14 @@ class TestForks:
     )
 
     @pytest.mark.parametrize("pause", ["", "        stopped.wait(0.0005)\n"], ids=["fast", "slow"])
-    def test_each_line_of_fifty_children_and_two_threads_is_there_once(self, program, pause):
+    def test_each_line_of_twenty_five_children_and_two_threads_is_there_once(self, program, pause):
         made = program(self.FORKING.format(pause=pause))
         process = made.start()
         shown, errors = process.communicate(timeout=20)
         assert (process.returncode, errors) == (0, b"")
         lines = Counter(shown.decode().splitlines())
         assert [line for line, count in lines.items() if count > 1] == []
-        for i in range(50):
+        for i in range(25):
             assert lines[f"child {i}"] == lines[f"child again {i}"] == 1
         (counts,) = [line for line in lines if line.startswith("counts")]
         for n, count in enumerate(counts.split()[1:]):
@@ -774,7 +781,7 @@ class TestTruncation:
         assert made.kept("stderr") == b"failed\n"
 
 
-SIDE = "import os, sys\nside = os.path.join(os.path.dirname(__file__), 'side.txt')\n"
+SIDE = "import os, sys\nside = __file__.replace('program', 'side').replace('.py', '.txt')\n"
 
 DESCRIPTORS = {
     "a pipe in the place of stdout, and back": (
@@ -834,20 +841,22 @@ DESCRIPTORS = {
 class TestDescriptors:
     """The program does what it likes with its descriptors."""
 
-    @pytest.mark.parametrize("name", DESCRIPTORS)
-    def test_it_behaves_as_it_does_alone(self, program, name):
-        made = program(SIDE + DESCRIPTORS[name])
-        side = made.repository.directory / "side.txt"
-        outcomes = []
-        for script in ("bare.py", "recorded.py"):
-            done = made.run(script)
-            errors = without_warnings(done.stderr).replace(b"bare.py", b"recorded.py")
-            outcomes.append(
-                (done.stdout, errors, done.returncode, side.exists() and side.read_text())
-            )
-            side.unlink(missing_ok=True)
-        assert outcomes[1] == outcomes[0]
-        assert made.status.split()[0] in ("SUCCESS", "ERROR")
+    def test_it_behaves_as_it_does_alone(self, repository):
+        ends = []
+        for begin, kind in ((RECORDED, RECORDED_BEFORE), (ALIGNED, "")):
+            programs = [begin + SIDE + text for text in DESCRIPTORS.values()]
+            outcomes = carry_out(repository, programs, kind)
+            sides = {}
+            for path in repository.directory.glob("side*.txt"):
+                sides[path.name] = path.read_text()
+                path.unlink()
+            ends.append((outcomes, sides))
+        (recorded, written), (bare, written_alone) = ends
+        assert ends_of(recorded) == ends_of(bare)
+        assert written == written_alone
+        assert len(written) == 3
+        words = [(outcome.folder / "STATUS").read_text().split()[0] for outcome in recorded]
+        assert set(words) <= {"SUCCESS", "ERROR"}
 
     def test_what_goes_elsewhere_is_not_kept_and_the_rest_is(self, program):
         made = program(SIDE + DESCRIPTORS["a pipe in the place of stdout, and back"])
@@ -989,50 +998,70 @@ class TestShutdown:
         assert made.run().returncode == 120
         wait_until(lambda: made.status == "ERROR\nexit code 120\n")
 
-    @pytest.mark.parametrize("name", LATE)
-    def test_all_is_shown_and_kept(self, program, name):
-        text, kept = LATE[name]
-        made = program(text)
-        made.same_as_bare()
-        assert made.kept().decode() == kept
+    def test_all_is_shown_and_kept(self, repository):
+        recorded, bare = (
+            carry_out(repository, [before + text for text, _ in LATE.values()], begin)
+            for before, begin in ((RECORDED, RECORDED_BEFORE), (ALIGNED, ""))
+        )
+        assert ends_of(recorded) == ends_of(bare)
+        kept = {
+            name: (outcome.folder / "stdout").read_text()
+            for name, outcome in zip(LATE, recorded, strict=True)
+        }
+        assert kept == {name: wanted for name, (_, wanted) in LATE.items()}
 
     def test_a_stream_detached_for_good_is_kept_and_shown(self, program):
         made = program("import sys\nraw = sys.stdout.detach()\nraw.write(b'raw\\n'); raw.flush()")
         assert made.run().stdout == made.run("bare.py").stdout == made.kept() == b"raw\n"
 
-    @pytest.mark.parametrize("end", ["pass", "import sys; sys.exit(3)", "1 / 0"])
-    @pytest.mark.parametrize("options", [[], ["-u"]])
-    def test_handlers_from_before_the_run_are_heard_and_kept_after_its_end(
-        self, repository, end, options
-    ):
-        before = (
-            "import atexit, json, os, sys\n"
-            "def late():\n"
-            "    print('from before', flush=True)\n"
-            "    os.write(1, b'raw\\n')\n"
-            "    os.system('echo child; echo error >&2')\n"
-            "    print('the last')\n"
-            "atexit.register(late)\n"
-        )
-        after = (
-            "atexit.register(print, 'from afterwards')\n"
-            "class Late:\n"
-            "    def __del__(self): print('deleted'); raise ValueError('so late')\n"
-            "late, json.late = Late(), Late()\n"
-            f"print('end', flush=True)\n{end}\n"
-        )
-        repository.commit({"recorded.py": before + RECORDED + after, "bare.py": before + after})
-        done = repository.python(*options, "recorded.py")
-        bare = repository.python(*options, "bare.py")
-        folder = repository.directory / "experiments/1"
-        assert (folder / "stdout").read_text() == done.stdout
-        assert (folder / "stderr").read_text() == done.stderr
-        assert sorted(done.stdout.split("\n")) == sorted(bare.stdout.split("\n"))
-        assert done.stdout.count("deleted\n") == done.stderr.count("ValueError: so late\n") == 2
-        assert done.returncode == bare.returncode
-        if end.startswith("import"):
-            wait_until(lambda: (folder / "STATUS").read_text() == "ERROR\nexit code 3\n")
+    BEFORE = (
+        "import atexit, json, os, sys\n"
+        "def late():\n"
+        "    print('from before', flush=True)\n"
+        "    os.write(1, b'raw\\n')\n"
+        "    os.system('echo child; echo error >&2')\n"
+        "    print('the last')\n"
+        "atexit.register(late)\n"
+    )
+    AFTER = (
+        "atexit.register(print, 'from afterwards')\n"
+        "class Late:\n"
+        "    def __del__(self): print('deleted'); raise ValueError('so late')\n"
+        "late, json.late = Late(), Late()\n"
+        "print('end', flush=True)\n"
+    )
+
+    def check_handlers(self, folder: Path, shown: str, errors: str, bare: str) -> None:
+        assert (folder / "stdout").read_text() == shown
+        assert (folder / "stderr").read_text() == errors
+        assert sorted(shown.split("\n")) == sorted(bare.split("\n"))
+        assert shown.count("deleted\n") == errors.count("ValueError: so late\n") == 2
         subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+
+    def test_handlers_from_before_the_run_are_heard_and_kept_after_its_end(self, repository):
+        ends = ["pass", "import sys; sys.exit(3)", "1 / 0"]
+        programs = [
+            f"{self.BEFORE}{begin}{self.AFTER}{end}\n" for begin in (RECORDED, "") for end in ends
+        ]
+        outcomes = carry_out(repository, programs, begin=NOTHING_RECORDED)
+        # Another process writes the end of the second, after the program's own.
+        status = outcomes[1].folder / "STATUS"
+        wait_until(lambda: status.read_text() == "ERROR\nexit code 3\n")
+        for recorded, bare in zip(outcomes, outcomes[3:], strict=False):
+            self.check_handlers(recorded.folder, recorded.shown, recorded.errors, bare.shown)
+            assert recorded.code == bare.code
+
+    def test_handlers_from_before_the_run_are_heard_and_kept_under_u(self, repository):
+        repository.commit(
+            {
+                "recorded.py": self.BEFORE + RECORDED + self.AFTER,
+                "bare.py": self.BEFORE + self.AFTER,
+            }
+        )
+        done, bare = (repository.python("-u", f"{name}.py") for name in ("recorded", "bare"))
+        folder = repository.directory / "experiments/1"
+        self.check_handlers(folder, done.stdout, done.stderr, bare.stdout)
+        assert done.returncode == bare.returncode == 0
 
     def test_a_handler_from_before_may_meet_a_reader_who_has_gone(self, repository):
         before = (

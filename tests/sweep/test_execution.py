@@ -109,6 +109,8 @@ class TestPython:
         assert project.word(folder) == ("ERROR" if code else "SUCCESS")
         assert ("ValueError: boom" in done.stderr) is (end == "raise")
         assert ("ValueError: boom" in (folder / "STATUS").read_text()) is (end == "raise")
+        for text in (done.stderr, (folder / "STATUS").read_text()):  # no frame of what ran it
+            assert text.count("File ") == text.count("train.py") == (end == "raise")
         assert "bug" not in done.stderr
 
     def test_run_sh_does_it_from_anywhere(self, project, tmp_path):

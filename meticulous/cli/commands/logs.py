@@ -37,17 +37,13 @@ def logs(
     for the one before. With --follow the command ends when the experiment does, with exit code 0
     whatever its end; that an experiment is LOST is said on standard error.
     """
-    import sys
-
+    from meticulous.cli.exact_output import print_chunks
     from meticulous.folder import layout
     from meticulous.reader import read_record
     from meticulous.reader.following import ended_badly, read_output
 
     folder = folder_of(experiment_id, directory)
-    output = sys.stdout.buffer
     name = layout.STDERR if errors else layout.STDOUT
-    for chunk in read_output(folder, name, tail, follow):
-        output.write(chunk)
-        output.flush()
+    print_chunks(read_output(folder, name, tail, follow))
     if follow and (remark := ended_badly(read_record(folder))):
         click.echo(f"meticulous: {remark}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -65,10 +66,18 @@ def note(experiment_id: str, words: tuple[str, ...], directory: str | None, as_j
 
 
 def _text(words: tuple[str, ...]) -> str:
-    text = sys.stdin.read() if words == ("-",) else " ".join(words)
+    text = _read_input() if words == ("-",) else " ".join(words)
     if not text.strip():
         raise click.UsageError("The note is empty. Say something, or leave it out to list notes.")
     return text.rstrip("\n")
+
+
+def _read_input() -> str:
+    if sys.stdin is None:  # it was closed
+        return ""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="backslashreplace")
+    return sys.stdin.read()
 
 
 def _clean(text: str) -> str:

@@ -44,7 +44,7 @@ def as_number(value: Any, *, is_id: bool = False) -> Any:
         return MISSING if number is None else number
     if isinstance(value, bool) or not isinstance(value, int | float):
         return MISSING
-    return value if abs(value) <= _LARGEST or isinstance(value, float) else _as_float(value)
+    return value if abs(value) <= _LARGEST or isinstance(value, float) else as_float(value)
 
 
 def number_in(text: str) -> float | None:
@@ -86,8 +86,9 @@ def _is_number(value: Any) -> bool:
     return as_number(value, is_id=True) is not MISSING
 
 
-def _as_float(value: int) -> float:
+def as_float(value: Any) -> float:
+    """Return a number as a float; an infinity for a whole number that no float can hold."""
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf

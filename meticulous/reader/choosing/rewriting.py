@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from meticulous.errors import InvalidQueryError
-from meticulous.reader.choosing.kinds import ANY, NUMBER, ORDER, TEXT, as_number
+from meticulous.reader.choosing.kinds import ANY, NUMBER, ORDER, TEXT, as_float, as_number
 from meticulous.reader.choosing.moments import parse_moment, parse_span
 from meticulous.reader.choosing.operands import Operand
 from meticulous.reader.table.flattening import MISSING
@@ -233,7 +233,7 @@ class _Rewriter:
             if type(value.value) not in (int, float):
                 raise self.refusal(f"{self.written(node)} cannot be calculated with")
             # Whole numbers have no bounds in Python, and no end when they are raised to powers.
-            return ast.Constant(_as_float(value.value))
+            return ast.Constant(as_float(value.value))
         return value
 
     def _call(self, node: ast.Call) -> ast.expr:
@@ -363,13 +363,6 @@ def _holds(item: Any) -> Callable[[Any], bool]:
         return isinstance(value, str) and isinstance(item, str) and item in value
 
     return holds
-
-
-def _as_float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
 
 
 def _is_true(node: ast.expr) -> ast.Compare:

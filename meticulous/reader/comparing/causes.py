@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from meticulous.reader.comparing.commands import said_by_args
 from meticulous.reader.comparing.comparison import RESULTS, Comparison
-from meticulous.reader.comparing.differences import CHANGED, Difference, is_same
+from meticulous.reader.comparing.differences import CHANGED, Difference
 from meticulous.reader.comparing.imports import Reached
 from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.sameness import is_same
 
 CODE, ARGS, INPUTS, PACKAGES, SEEDS, HARDWARE, REST = range(7)
 """The ranks, the likeliest explanation first."""

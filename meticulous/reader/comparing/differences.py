@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meticulous.reader.table.flattening import MISSING, flatten
+from meticulous.reader.table.sameness import is_numeric, kinship
 
 CHANGED = "changed"
 ADDED = "added"
@@ -90,42 +91,17 @@ def compare_values(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Sec
     same, typed = 0, []
     for key in dict.fromkeys([*flat_a, *flat_b]):
         value_a, value_b = flat_a.get(key, MISSING), flat_b.get(key, MISSING)
-        kinship = _compare(value_a, value_b)
-        if kinship is None:
+        related = kinship(value_a, value_b)
+        if related is None:
             section.differences.append(
                 Difference(key, value_a, value_b, _list_change(value_a, value_b))
             )
             continue
         same += 1
-        if not kinship:
+        if not related:
             typed.append(key)
     remarks = [f"{', '.join(typed)}: the same number, once with and once without a decimal point"]
     return Section(name, section.differences, same, remarks if typed else [])
-
-
-def is_same(a: Any, b: Any) -> bool:
-    """Say whether two JSON values are the same, in the sense of `compare_values`."""
-    return _compare(a, b) is not None
-
-
-def _compare(a: Any, b: Any) -> bool | None:
-    """Return True for the same value, False for a number of another type, None for another."""
-    exact = True
-    # Not recursive, since a value may be nested deeper than Python's stack.
-    waiting = [(a, b)]
-    while waiting:
-        left, right = waiting.pop()
-        if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-            waiting += zip(left, right, strict=True)
-        elif isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
-            waiting += ((left[key], right[key]) for key in left)
-        elif _is_number(left) and _is_number(right):
-            if left != right and not (left != left and right != right):
-                return None
-            exact = exact and type(left) is type(right)
-        elif type(left) is not type(right) or isinstance(left, list | dict) or left != right:
-            return None
-    return exact
 
 
 def _list_change(a: Any, b: Any) -> str:
@@ -145,9 +121,5 @@ def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_finite(value: Any) -> bool:
-    return _is_number(value) and math.isfinite(value)
+    return is_numeric(value) and math.isfinite(value)

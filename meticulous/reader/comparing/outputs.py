@@ -10,8 +10,9 @@ from typing import Any
 from meticulous.errors import UnreadableRecordError
 from meticulous.folder import layout
 from meticulous.folder.encoding import decode_lines
-from meticulous.reader.comparing.differences import Difference, Section, is_same
+from meticulous.reader.comparing.differences import Difference, Section
 from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.sameness import is_same
 
 BUDGET = 2**30
 """Bytes of each folder that are read at most to tell files of the same size apart."""
@@ -111,17 +112,18 @@ def compare_outputs(
         if name == layout.METRICS:
             is_readable = max(size_a, size_b) <= _READABLE_METRICS
             verdict = _compare_metrics(path_a, path_b) if is_readable else None
-        elif size_a != size_b and not is_affordable:
-            verdict = _kind(path_a)
         elif is_affordable:
             budget -= size_a
             verdict = _compare_content(path_a, path_b)
+        elif size_a != size_b:
+            verdict = _kind(path_a)
         else:
             verdict = _compare_hashes(hashes_a.get(name), hashes_b.get(name))
-        if verdict is None:
+        # Of metrics the size tells nothing, for the times in them are of any length.
+        if verdict or (size_a != size_b and name != layout.METRICS):
+            differences.append(Difference(name, size_a, size_b, verdict or ""))
+        elif verdict is None:
             unread.append(name)
-        elif verdict:
-            differences.append(Difference(name, _size(size_a), _size(size_b), verdict))
         else:
             same += 1
     remarks = [f"{', '.join(unread)}: too large or not readable, the content was not compared"]

@@ -15,6 +15,7 @@ from meticulous.folder import layout
 from meticulous.folder.encoding import decode_document, decode_lines, revive_numbers
 from meticulous.reader.files import Files
 from meticulous.reader.table.flattening import MISSING, flatten, unique_name
+from meticulous.reader.table.sameness import is_numeric
 
 STEP = "step"
 TIME = "time"
@@ -143,8 +144,7 @@ def _row(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any, default: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number else default
+    return value if is_numeric(value) else default
 
 
 def long_columns(

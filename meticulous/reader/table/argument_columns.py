@@ -7,6 +7,7 @@ from typing import Any
 
 from meticulous.errors import InvalidOptionError
 from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.sameness import is_same
 from meticulous.reader.table.table import Table
 
 CHOICES = ("none", "changed", "non-default", "all")
@@ -51,7 +52,7 @@ def rows_of_default(table: Table, names: Iterable[str]) -> dict[str, list[bool]]
 
 def _differs(values: list[Any]) -> bool:
     first = values[0] if values else MISSING
-    return any(not _is_same(value, first) for value in values)
+    return any(not is_same(value, first) for value in values)
 
 
 def _is_non_default(table: Table, name: str) -> bool:
@@ -63,13 +64,4 @@ def _is_non_default(table: Table, name: str) -> bool:
 
 def _pairs(table: Table, name: str, defaults: list[Any]) -> Iterator[tuple[Any, bool]]:
     for value, default in zip(table.columns[name], defaults, strict=True):
-        yield value, _is_same(value, default)
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    if value is other:
-        return True
-    # In JSON true is no number, whatever Python says; NaN written twice is the same argument.
-    if isinstance(value, bool) != isinstance(other, bool):
-        return False
-    return bool(value == other) or (value != value and other != other)
+        yield value, is_same(value, default)

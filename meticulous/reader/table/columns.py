@@ -6,12 +6,11 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from meticulous.errors import UnknownColumnError
+from meticulous.reader.table.table import PARTS
 from meticulous.reader.wording import visible
 
 _SHORT_PARTS = (("args", "summary"), ("metadata",))
 """The parts whose names may stand alone; of the later ones when the earlier have no such name."""
-
-_PARTS = ("args", "default_args", "summary", "metadata")
 
 _OTHER_NAMES = {
     "started": "start",
@@ -101,14 +100,14 @@ def nearest(name: str, columns: Iterable[str], count: int = 3) -> list[str]:
     import difflib
 
     part, _, rest = name.lower()[:200].partition(".")
-    is_part = part in _PARTS and rest
+    is_part = part in PARTS and rest
     wanted = rest if is_part else name.lower()[:200]
     by_name: dict[str, list[str]] = {}
     for column in columns:
         owner, _, inner = column.partition(".")
         if owner == "default_args" and part != owner:
             continue
-        by_name.setdefault((inner if owner in _PARTS else column).lower(), []).append(column)
+        by_name.setdefault((inner if owner in PARTS else column).lower(), []).append(column)
     near = difflib.get_close_matches(wanted, by_name, n=count, cutoff=0.6)
     if not near and len(wanted) > 2:
         near = [word for word in by_name if wanted in word]

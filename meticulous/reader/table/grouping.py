@@ -10,6 +10,7 @@ from typing import Any
 
 from meticulous.folder.plain import plain
 from meticulous.reader.table.flattening import MISSING
+from meticulous.reader.table.sameness import is_numeric
 
 RUNS = "runs"
 """The name of the column that counts the rows of a group."""
@@ -114,11 +115,6 @@ def group(
                 compute = STATISTICS[statistic]
                 grouped[f"{name}.{statistic}"] = [compute(sample) for sample in samples]
     return grouped
-
-
-def is_numeric(value: Any) -> bool:
-    """Say whether a value is a number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _key(value: Any) -> str:

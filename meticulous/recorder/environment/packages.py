@@ -6,7 +6,6 @@ nothing is imported. Where a distribution came from is told by its `direct_url.j
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from meticulous.git.remote import without_credentials
+from meticulous.recorder.environment.distributions import Metadata, find_distributions
 
 # What pip can install by name: PEP 508 names, PEP 440 versions.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
@@ -50,10 +50,11 @@ def installed_packages(path: Iterable[str]) -> tuple[list[dict[str, Any]], list[
     """
     packages: dict[str, dict[str, Any]] = {}
     broken = []
-    for distribution in importlib.metadata.distributions(path=list(path)):
-        guess, location, in_place = _identity(distribution)
+    for distribution in find_distributions(path):
+        location = distribution.location
+        guess, in_place = _identity(distribution)
         try:
-            package = _package(distribution, guess, location)
+            package = _package(distribution, guess)
         except (ValueError, OSError, KeyError) as error:
             broken.append({"name": guess, "location": location, "reason": str(error)})
             continue
@@ -127,19 +128,17 @@ def conda_packages(prefix: str) -> list[dict[str, Any]] | None:
     return packages
 
 
-def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str, bool]:
-    """Return what is known without the metadata: a name, the location, whether it runs in place."""
-    location = str(distribution.locate_file("")).rstrip("/") or "/"
-    stem, kind = os.path.splitext(os.path.basename(str(getattr(distribution, "_path", ""))))
+def _identity(distribution: Metadata) -> tuple[str, bool]:
+    """Return what is known without the metadata: a name, and whether it runs in place."""
+    location = distribution.location
+    stem, kind = os.path.splitext(os.path.basename(distribution.path))
     installed = os.path.basename(location) in ("site-packages", "dist-packages")
     # Metadata in a source tree that is on the path: `setup.py develop`, or a script beside it.
     in_place = kind == ".egg-info" and not installed and os.path.isdir(location)
-    return stem.partition("-")[0] or "unknown", location, in_place
+    return stem.partition("-")[0] or "unknown", in_place
 
 
-def _package(
-    distribution: importlib.metadata.Distribution, guess: str, location: str
-) -> dict[str, Any]:
+def _package(distribution: Metadata, guess: str) -> dict[str, Any]:
     """Return name, version and location.
 
     Raises:
@@ -156,17 +155,19 @@ def _package(
     if not text:
         raise ValueError("there is no METADATA")
     header: dict[str, str] = {}
-    for line in re.split(r"\r?\n\r?\n", text, maxsplit=1)[0].splitlines():
+    for line in text.partition("\n\n")[0].splitlines():
         key, colon, value = line.partition(":")
         if colon and not key[:1].isspace():
             header.setdefault(key.lower(), value.strip())
+        if "name" in header and "version" in header:
+            break
     name, version = header.get("name"), header.get("version")
     if not name or not version:
         raise ValueError(f"METADATA gives no {'version' if name else 'name'}")
-    return {"name": name, "version": version, "location": location}
+    return {"name": name, "version": version, "location": distribution.location}
 
 
-def _origin(distribution: importlib.metadata.Distribution, in_place: bool) -> dict[str, Any]:
+def _origin(distribution: Metadata, in_place: bool) -> dict[str, Any]:
     """Return where a distribution came from; nothing for one that came from a package index.
 
     Raises:
@@ -174,7 +175,7 @@ def _origin(distribution: importlib.metadata.Distribution, in_place: bool) -> di
     """
     text = distribution.read_text("direct_url.json")
     if not text:
-        return {"editable": str(distribution.locate_file("")).rstrip("/")} if in_place else {}
+        return {"editable": distribution.location} if in_place else {}
     try:
         origin = json.loads(text)
         url = origin["url"]

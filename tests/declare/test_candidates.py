@@ -1,0 +1,68 @@
+"""What a file can declare, seen in its source: only what certainly declares none is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from meticulous.declare.candidates import can_declare
+from meticulous.declare.targets import load_target
+from meticulous.errors import TargetError
+
+PLAIN = [
+    "",
+    "x = 1\nprint(x)\n",
+    "import argparse\nparser = argparse.ArgumentParser()\nargs = vars(parser.parse_args([]))\n",
+    "def main(): ...\nif __name__ == '__main__':\n    main()\n",
+    "def main(argv: list[str] | None = None) -> 'int': ...\n",
+    "from pathlib import Path\ndef read(path: Path): ...\nclass Wrong(ValueError): ...\n",
+    "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\nclass B(A): ...\n",
+    "import orjson\nclass Odd(orjson.JSONEncodeError): ...\n",
+    "import meticulous, sys\nexperiment = meticulous.Experiment(sys.argv)\nprint(type(1))\n",
+]
+
+MAYBE = [
+    "from meticulous import Experiment\nclass A(Experiment): ...\n",
+    "import meticulous as m\nclass A(\n    m.Experiment,\n): ...\n",
+    "from base import Base\nclass A(Base): ...\n",
+    "from .base import Base\nclass A(Base): ...\n",
+    "from base import *\nclass A(Base): ...\n",
+    "def f(e: 'meticulous.Experiment'): ...\n",
+    "import own\ndef f(e: 'own.Base | None', x=1): ...\n",
+    "import meticulous\n@meticulous.Experiment.from_function\ndef f(e): ...\n",
+    "from base import f\nA = f.from_function(lambda e: None)\n",
+    "from base import Base\nA = type('A', (Base,), {})\n",
+    "def make():\n    class A(base()): ...\n    return A\nA = make()\n",
+    "exec('class A: pass')\n",
+    "Base = __import__('base').Base\nclass A(Base): ...\n",
+    "import json\nclass A(json.JSONEncoder): ...\n",  # where json.py lies beside it
+    "x = (\n",
+    "\0",
+]
+
+
+@pytest.mark.parametrize("source", PLAIN)
+def test_a_plain_script_is_refused_without_being_run(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "script.py"
+    path.write_text(source + "\nopen('ran', 'w').close()\n")
+    assert not can_declare(str(path))
+    with pytest.raises(TargetError, match=r"`meticulous run -- python script\.py`") as caught:
+        load_target("script.py")
+    assert "It was not run" in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("source", MAYBE)
+def test_whatever_may_declare_one_is_not(tmp_path, source):
+    (tmp_path / "json.py").write_text("")
+    path = tmp_path / "script.py"
+    path.write_bytes(source.encode())
+    assert can_declare(str(path))
+
+
+def test_of_what_was_run_the_error_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base_of_none.py").write_text("class Base: ...\n")
+    (tmp_path / "seems.py").write_text("from base_of_none import Base\nclass A(Base): ...\n")
+    with pytest.raises(TargetError, match="Its code was carried out for that, unrecorded"):
+        load_target("seems.py")
