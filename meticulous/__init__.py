@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from meticulous.lazy import on_first_use
+
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from meticulous.declare.declaration import declaration_of
     from meticulous.declare.marks import Param, param
     from meticulous.errors import (
@@ -59,17 +59,5 @@ _HOME = {
     "register": "meticulous.sweep",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name on its first use, so that importing the package costs next to nothing."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+# So that importing the package costs next to nothing.
+__getattr__, __dir__ = on_first_use(globals(), _HOME)

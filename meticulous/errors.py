@@ -100,7 +100,7 @@ class UnknownColumnError(MeticulousError, LookupError):
 
 
 class ExportError(MeticulousError, OSError):
-    """A table or a crate cannot be written to where it was meant to be."""
+    """A table, a plot or a crate cannot be written to where it was meant to be."""
 
 
 class MissingExtraError(MeticulousError, ImportError):

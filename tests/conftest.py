@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from command_server import CommandServer
 from hypothesis import settings
+from repositories import Repository
 
 # Many tests share eight minutes; `--hypothesis-profile=default` looks at more examples of each.
 settings.register_profile("suite", max_examples=25, deadline=None)
@@ -23,6 +24,8 @@ settings.load_profile("suite")
 # A shell starts its background jobs deaf to Ctrl-C, and programs of the tests would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+ROOT = str(Path(__file__).parent.parent)
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Tester",
@@ -62,85 +65,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("the permissions of files do not bind root")
 
 
+_homes = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def _sealed_environment(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Give every test an empty home and cache, and no trace of an outer recording."""
-    home = tmp_path_factory.mktemp("home")
+    home = os.path.join(tmp_path_factory.getbasetemp(), f"home-{next(_homes)}")
+    os.mkdir(home)
     for name in list(os.environ):
         if name.startswith(("GIT_", "METICULOUS_", "SLURM_")) or name == "PYTHONUNBUFFERED":
             monkeypatch.delenv(name)
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("XDG_CACHE_HOME", os.path.join(home, ".cache"))
+    monkeypatch.setenv("PYTHONPATH", ROOT)
     yield
-    shutil.rmtree(home, ignore_errors=True)
-
-
-class Repository:
-    """A real git repository in a temporary folder, with the few verbs the tests need."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-
-    def git(self, *words: str, check: bool = True, cwd: Path | None = None) -> str:
-        """Run git in this repository and return what it printed."""
-        done = subprocess.run(
-            ["git", *words],
-            cwd=cwd or self.directory,
-            check=check,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout
-
-    def write(self, name: str, text: str = "") -> Path:
-        """Write a file (and its folders) without telling git."""
-        path = self.directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def commit(self, files: Mapping[str, str] | None = None, message: str = "a change") -> str:
-        """Write the files, commit everything, return the sha."""
-        for name, text in (files or {}).items():
-            self.write(name, text)
-        self.git("add", "-A")
-        # Looking after each commit whether there is something to clean up is a process more.
-        self.git("-c", "maintenance.auto=false", "commit", "-q", "--allow-empty", "-m", message)
-        return self.head
-
-    @property
-    def head(self) -> str:
-        """The sha of the current commit."""
-        place = self.directory / ".git"
-        try:  # In all but special repositories two files say it, without a process.
-            branch = (place / "HEAD").read_text().removeprefix("ref: ").strip()
-            return (place / branch).read_text().strip()
-        except OSError:
-            return self.git("rev-parse", "HEAD").strip()
-
-    def python(
-        self,
-        *words: str,
-        check: bool = False,
-        env: Mapping[str, str] | None = None,
-        **options: object,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the tests' Python in this repository, output captured as text."""
-        settings: dict[str, object] = {"capture_output": True, "text": True, "timeout": 120}
-        settings.update(options)
-        return subprocess.run(  # type: ignore[call-overload]
-            [sys.executable, *words],
-            cwd=self.directory,
-            check=check,
-            env={**os.environ, **(env or {})},
-            **settings,
-        )
+    try:
+        os.rmdir(home)
+    except OSError:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _new_repository(directory: Path, *init_options: str) -> Repository:

@@ -8,12 +8,15 @@ description of the surroundings too.
 from __future__ import annotations
 
 import ast
+import os
+import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import Repository
+from repositories import Repository
 
 RECORDED_BEFORE = "from meticulous import Experiment\nwith Experiment({}): pass\n"
 """What an interpreter carries out first, so that starting further experiments costs little."""
@@ -69,6 +72,7 @@ def carry_out(
     begin: str = RECORDED_BEFORE,
     files: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
+    python: str = sys.executable,
 ) -> list[Outcome]:
     """Carry out programs, one after another, and return how each of them went.
 
@@ -78,17 +82,42 @@ def carry_out(
         begin: What the interpreter carries out before it is forked.
         files: What is committed besides.
         env: Environment variables that differ.
+        python: The interpreter.
     """
     names = [f"program{number}.py" for number in range(1, len(programs) + 1)]
-    texts = dict(zip(names, programs, strict=True))
+    committed = dict(zip(names, programs, strict=True))
     driver = {"driver.py": _DRIVER.format(begin=begin)}
-    repository.commit({**driver, **texts, **(files or {})})
-    done = repository.python("driver.py", *names, env=env, stdin=subprocess.DEVNULL)
+    repository.commit({**driver, **committed, **(files or {})})
+    done = subprocess.run(
+        [python, "driver.py", *names],
+        cwd=repository.directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
     assert done.returncode == 0, done.stderr
     before = "with Experiment" in begin
     outcomes = []
     for number, line in enumerate(done.stdout.splitlines(), 1 + before):
         shown, errors, code = ast.literal_eval(line)
         folder = repository.directory / "experiments" / str(number)
-        outcomes.append(Outcome(shown.decode(), errors.decode(), code, folder))
+        texts = (data.decode(errors="surrogateescape") for data in (shown, errors))
+        outcomes.append(Outcome(*texts, code, folder))
     return outcomes
+
+
+def carry_out_alone(repository: Repository, programs: Sequence[str]) -> list[Outcome]:
+    """Carry out programs in an interpreter that knows nothing of us; none of them has a record."""
+    return carry_out(repository, programs, begin="")
+
+
+def ends_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str, int]]:
+    """Return what programs have shown, without our warnings, and how they ended.
+
+    What they say of the line in which they were begun is left out.
+    """
+    ours = re.compile(r'(?<=driver\.py", line )\d+|meticulous: warning: .*\n')
+    return [(outcome.shown, ours.sub("", outcome.errors), outcome.code) for outcome in outcomes]

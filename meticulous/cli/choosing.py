@@ -172,7 +172,16 @@ def choose(place: str, options: Mapping[str, Any]) -> Chosen:
     from meticulous.reader import by_start
     from meticulous.reader.index import read_records
 
-    return _narrowed(place, options, by_start(read_records(place)))[0]
+    return narrowed_records(place, options, by_start(read_records(place)))
+
+
+def narrowed_records(place: str, options: Mapping[str, Any], records: list[Record]) -> Chosen:
+    """Return which of the records of a directory the options choose.
+
+    Raises:
+        MeticulousError: An option cannot be understood or applied.
+    """
+    return _narrowed(place, options, records)[0]
 
 
 def narrowed(place: str, options: Mapping[str, Any], records: list[Record]) -> tuple[Chosen, Table]:

@@ -10,9 +10,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from meticulous.cli.drawing import Panel, Plot
+from meticulous.cli.formats import write_file
 from meticulous.cli.wording import visible
-from meticulous.errors import ExportError, InvalidOptionError, MissingExtraError
-from meticulous.folder.writing import write_atomically
+from meticulous.errors import InvalidOptionError, MissingExtraError
 from meticulous.reader.series.curves import thin
 
 if TYPE_CHECKING:
@@ -66,15 +66,7 @@ def write_plot(plot: Plot, path: str) -> None:
         title = ", ".join(panel.metric for panel in plot.panels)
         page = _PAGE.format(title=html.escape(visible(title)), svg=svg[svg.index("<svg") :])
         image = page.encode("utf-8")
-    try:
-        write_atomically(os.path.abspath(path), image)
-    except OSError as error:
-        raised = ExportError(
-            f"The plot cannot be written to {path}: {error.strerror or error}. "
-            "Choose another place."
-        )
-        raised.errno = error.errno
-        raise raised from error
+    write_file(path, image)
 
 
 def _render(plot: Plot, kind: str) -> bytes:

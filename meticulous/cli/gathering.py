@@ -96,12 +96,12 @@ def gather(place: str, options: Mapping[str, Any], data_format: str, limit: int 
     is_plain = not (is_choosing(options) or options["sort"] or options["group_by"])
     if is_plain and not options["columns"] and not options["head"] and count is not None:
         records, total = read_latest(place, count, with_foreign=True)
-        if len(_linked(records, options)) == len(records):
+        if len(linked(records, options)) == len(records):
             chosen = Chosen(records, total, total)
             table = add_programs(make_table(records), records)
             return _shown(place, options, data_format, table, chosen, records)
     records = by_start(read_records(place, with_foreign=True))
-    chosen, table = narrowed(place, options, _linked(records, options))
+    chosen, table = narrowed(place, options, linked(records, options))
     if options["group_by"]:
         return _grouped(options, chosen, _last(table, options["tail"]))
     rows = [*range(len(table))]
@@ -118,7 +118,7 @@ def gather(place: str, options: Mapping[str, Any], data_format: str, limit: int 
     return _shown(place, options, data_format, table.take(rows), chosen, records)
 
 
-def _linked(records: list[Record], options: Mapping[str, Any]) -> list[Record]:
+def linked(records: list[Record], options: Mapping[str, Any]) -> list[Record]:
     """Return the records without those that were taken out of their set, unless all are wanted."""
     if options["everything"] or options["tags"] or options["ids"]:
         return records
@@ -166,9 +166,9 @@ def _grouped(options: Mapping[str, Any], chosen: Chosen, table: Table) -> Gather
 def _left_out(place: str, options: Mapping[str, Any], shown: int, chosen: Chosen) -> str:
     if shown >= chosen.count:
         return ""
-    which = "first" if options["head"] or (options["sort"] and not options["tail"]) else "last"
     last = min(options["tail"] or chosen.count, chosen.count)
-    of = f"the last {last} of " if options["head"] and last < chosen.count else ""
+    which = "first" if shown < last and (options["head"] or options["sort"]) else "last"
+    of = f"the last {last} of " if shown < last < chosen.count else ""
     if chosen.count == chosen.total:
         return (
             f"The {which} {shown} of {of}{count_text(chosen.total, 'experiment')} in {place}; "

@@ -70,10 +70,11 @@ class _Words(_WordsType):
         """Split the words; refuse unknown ones."""
         words = tuple(word for part in str(value).split(",") if (word := part.strip()))
         strange = [word for word in words if self.known and word not in self.known]
-        if strange or not words:
-            what = repr(strange[0]) if strange else "nothing"
-            one_of = f" Choose from {', '.join(self.known)}." if self.known else ""
-            self.fail(f"{what} is not known here.{one_of}", param, ctx)
+        one_of = f" Choose from {', '.join(self.known)}." if self.known else ""
+        if strange:
+            self.fail(f"{strange[0]!r} is not known here.{one_of}", param, ctx)
+        if not words:
+            self.fail(f"It is empty.{one_of or ' Name one, or several with commas.'}", param, ctx)
         return words
 
     def shell_complete(
@@ -164,6 +165,13 @@ _OPTIONS = (
         metavar="COLUMN",
         help="One row for all experiments with the same values there, in the order of these: how "
         "many, and statistics of their results and duration, or of --columns.",
+    ),
+    _option(
+        _SHAPE,
+        "--sets",
+        is_flag=True,
+        help="The sets that were registered, one below the other: their experiments, code, purpose "
+        "and notes; then what was run without a set.",
     ),
     _option(
         _SHAPE,

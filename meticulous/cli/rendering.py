@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from meticulous.cli.aligning import aligned as aligned
 from meticulous.cli.exact_output import escaped_json, print_exactly
 from meticulous.cli.widths import cell_width
 from meticulous.folder.encoding import encode_document

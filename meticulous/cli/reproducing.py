@@ -14,7 +14,8 @@ from typing import Any
 import click
 from rich.text import Text
 
-from meticulous.cli.rendering import Line, aligned, print_json, print_sheet, terminal
+from meticulous.cli.aligning import aligned
+from meticulous.cli.rendering import Line, print_json, print_sheet, terminal
 from meticulous.cli.verdicts import STYLES, verdict_line, verdict_sections
 from meticulous.cli.wording import visible
 from meticulous.errors import MeticulousError

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from meticulous.lazy import on_first_use
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from meticulous.sweep.calls import any_of, launch, register
     from meticulous.sweep.launching import Outcome
 
@@ -18,17 +18,5 @@ _HOME = {
     "register": "meticulous.sweep.calls",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name on its first use, so that commands start without what they do not use."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+# So that commands start without what they do not use.
+__getattr__, __dir__ = on_first_use(globals(), _HOME)

@@ -236,6 +236,7 @@ class _Writer:
         self._script = script
         self._defaults = encode_document(self.gate.clean(plain(declaration.defaults())))
         self._ignores_each = False
+        self._set = ""
 
     def prepare(self, place: str, code: CodeState, was_missing: bool) -> None:
         """Keep the experiments out of git, all at once where that is possible."""
@@ -250,9 +251,12 @@ class _Writer:
         """Write all files of one experiment, which is going to lie in `directory`."""
         now = time.time()
         uid = clock.new_uid(now)
+        # Its first experiment gives a set the name that no other set has.
+        self._set = self._set or uid
         metadata = {
             **self._facts,
             "uid": uid,
+            "set": self._set,
             "experiment-id": os.path.basename(directory),
             "registered-time": clock.local_time(now),
             "name": self.gate.clean_text(name),

@@ -131,10 +131,11 @@ def test_it_is_said_what_left_nothing_and_the_answer_is_no(
         (["--tag", ""], "is no tag"),
         (["--commit", "nowhere"], "neither the experiments nor the working directory"),
         (["--sort", "lsos"], "Did you mean summary.loss?"),
-        (["--sort", ","], "nothing"),
+        (["--sort", ","], "It is empty. Name one, or several with commas."),
         (["--tail", "0"], "--tail"),
         (["--all", "--tail", "3"], "exclude each other"),
         (["--all", "--head", "3"], "exclude each other"),
+        (["--group-by", "lr", "--aggregate", ""], "It is empty. Choose from mean, std,"),
         (["--filter", "lr > 1", "missing"], "does not exist"),
     ],
 )

@@ -103,6 +103,8 @@ class TestPlaces:
 def test_what_is_left_out_of_the_first_of_the_last_is_told(command, experiments: Path):
     done = command("list", "--head", "2", "--tail", "4")
     assert "The first 2 of the last 4 of 6 experiments in" in done.stderr
+    done = command("list", "--head", "3", "--tail", "2")
+    assert "The last 2 of 6 experiments in" in done.stderr
 
 
 def test_missing_keys_of_chosen_columns_are_null(command, experiments: Path):

@@ -284,6 +284,13 @@ class TestFiles:
         assert (done.returncode, done.stdout) == (0, "")
         assert (tmp_path / name).read_bytes().startswith(start)
 
+    def test_what_a_link_leads_to_is_replaced(self, command, experiments, tmp_path):
+        (tmp_path / "real.svg").touch()
+        (tmp_path / "a.svg").symlink_to("real.svg")
+        assert command("plot", "acc", "1", "--output", "a.svg").returncode == 0
+        assert (tmp_path / "a.svg").is_symlink()
+        assert (tmp_path / "real.svg").read_bytes().startswith(b"<?xml")
+
     def test_a_page_needs_nothing_else(self, command, experiments, tmp_path):
         command("plot", "loss", "--group-by", "lr", "--output", "a.html")
         text = (tmp_path / "a.html").read_text()

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from forked_programs import carry_out
 
 TRAIN = '''\
 """A script."""
@@ -59,6 +60,11 @@ def folder(project, number=1) -> Path:
 
 def word(project, number=1) -> str:
     return (folder(project, number) / "STATUS").read_text().split("\n")[0]
+
+
+def told(*words: str) -> str:
+    """Return the script, to be carried out with these words."""
+    return f"import sys; sys.argv += {words!r}\n{TRAIN}"
 
 
 class TestRun:
@@ -118,42 +124,40 @@ class TestRun:
 class TestEnds:
     """Exit codes and STATUS are those of any recorded program."""
 
-    @pytest.mark.parametrize(
-        ("end", "code", "status"),
-        [
-            ("return", 0, "SUCCESS"),
-            ("raise", 1, "ERROR"),
-            ("0", 0, "SUCCESS"),
-            ("3", 3, "ERROR"),
-            ("mutate", 1, "ERROR"),
-        ],
-    )
-    def test_of_the_run(self, project, end, code, status):
-        done = project.python("train.py", "--end", end)
-        assert done.returncode == code
-        assert word(project) == status
-        assert ("FrozenParameterError" in done.stderr) is (end == "mutate")
+    def test_of_the_run(self, repository):
+        ends = {
+            "return": (0, "SUCCESS"),
+            "raise": (1, "ERROR"),
+            "0": (0, "SUCCESS"),
+            "3": (3, "ERROR"),
+            "mutate": (1, "ERROR"),
+        }
+        outcomes = carry_out(repository, [told("--end", end) for end in ends])
+        words = [(outcome.folder / "STATUS").read_text().split("\n")[0] for outcome in outcomes]
+        codes = [outcome.code for outcome in outcomes]
+        assert dict(zip(ends, zip(codes, words, strict=True), strict=True)) == ends
+        frozen = ["FrozenParameterError" in outcome.errors for outcome in outcomes]
+        assert frozen == [end == "mutate" for end in ends]
 
-    @pytest.mark.parametrize(
-        ("words", "message"),
-        [
-            (["--epochs", "x"], "--epochs"),
-            (["--epoch", "3"], "--epochs"),
-            (["-u", "{lr: [}"], "line 1"),
-            (["-u", "{lr: fast}"], "lr must be float"),
-            (["-u", "!!python/object/apply:os.system ['touch hacked']"], "YAML"),
-            (["-u", "{a: !!python/object/apply:os.system ['touch hacked']}"], "YAML"),
-            (["-u", "missing.yml"], "no such file"),
-            (["--restart", "7"], "no experiment 7"),
-        ],
-    )
-    def test_of_a_wrong_command_line(self, project, words, message):
-        done = project.python("train.py", *words)
-        assert done.returncode == 2
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
-        assert not (project.directory / "experiments").exists()
-        assert not (project.directory / "hacked").exists()
+    def test_of_a_wrong_command_line(self, repository):
+        messages = {
+            ("--epochs", "x"): "--epochs",
+            ("--epoch", "3"): "--epochs",
+            ("-u", "{lr: [}"): "line 1",
+            ("-u", "{lr: fast}"): "lr must be float",
+            ("-u", "!!python/object/apply:os.system ['touch hacked']"): "YAML",
+            ("-u", "{a: !!python/object/apply:os.system ['touch hacked']}"): "YAML",
+            ("-u", "missing.yml"): "no such file",
+            ("--restart", "7"): "no experiment 7",
+        }
+        programs = [told(*words) for words in messages]
+        outcomes = carry_out(repository, programs, begin="import meticulous.errors")
+        for outcome, (words, message) in zip(outcomes, messages.items(), strict=True):
+            assert outcome.code == 2, words
+            assert message in outcome.errors
+            assert "Traceback" not in outcome.errors
+        assert not (repository.directory / "experiments").exists()
+        assert not (repository.directory / "hacked").exists()
 
     def test_of_uncommitted_changes(self, project):
         project.write("README", "changed")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_programs import carry_out
 
 HEAD = """\
 import os, signal, subprocess, sys, threading
@@ -84,33 +85,30 @@ def run(repository, program, *words):
 class TestDeclared:
     """An experiment that calls end_at_safe_points()."""
 
-    @pytest.mark.parametrize(
-        ("how", "code", "word"),
-        [
-            ("raise", 138, "TIMEOUT"),
-            ("return", 0, "TIMEOUT"),
-            ("0", 0, "TIMEOUT"),
-            ("finish", 0, "SUCCESS"),
-            ("fail", 1, "ERROR"),
-            ("3", 3, "ERROR"),
-        ],
-    )
-    def test_is_told_once_by_log_and_the_way_it_leaves_decides(
-        self, repository, folder, how, code, word
-    ):
-        repository.commit({"train.py": TRAIN})
-        done = repository.python("train.py", "--how", how)
-        assert (done.returncode, status(folder)[0]) == (code, word), done.stderr
-        assert done.stdout == "still at work\nthe time of the run is over (SIGUSR1)\n"
-        lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-        assert [line["step"] for line in lines] == [0, 1, 2, 2]
-        assert read(folder, "summary.json") == {"epoch": 2, "saved": True}
-        assert (folder / "checkpoint").read_text() == "3"
-        if word == "TIMEOUT":
-            assert done.stderr == ""
-            assert status(folder)[1] == "signal SIGUSR1, at a safe point"
-            (attempt,) = read(folder, "metadata.json")["attempts"]
-            assert (attempt["status"], attempt["signal"]) == ("TIMEOUT", "SIGUSR1")
+    def test_is_told_once_by_log_and_the_way_it_leaves_decides(self, repository):
+        ways = {
+            "raise": (138, "TIMEOUT"),
+            "return": (0, "TIMEOUT"),
+            "0": (0, "TIMEOUT"),
+            "finish": (0, "SUCCESS"),
+            "fail": (1, "ERROR"),
+            "3": (3, "ERROR"),
+        }
+        programs = [f"import sys; sys.argv += ['--how', {how!r}]\n{TRAIN}" for how in ways]
+        outcomes = dict(zip(ways, carry_out(repository, programs), strict=True))
+        ends = {how: (done.code, status(done.folder)[0]) for how, done in outcomes.items()}
+        assert ends == ways
+        for how, done in outcomes.items():
+            assert done.shown == "still at work\nthe time of the run is over (SIGUSR1)\n", how
+            lines = map(json.loads, (done.folder / "metrics.jsonl").read_text().splitlines())
+            assert [line["step"] for line in lines] == [0, 1, 2, 2]
+            assert read(done.folder, "summary.json") == {"epoch": 2, "saved": True}
+            assert (done.folder / "checkpoint").read_text() == "3"
+            if ends[how][1] == "TIMEOUT":
+                assert done.errors == ""
+                assert status(done.folder)[1] == "signal SIGUSR1, at a safe point"
+                (attempt,) = read(done.folder, "metadata.json")["attempts"]
+                assert (attempt["status"], attempt["signal"]) == ("TIMEOUT", "SIGUSR1")
 
     def test_dies_of_a_second_signal_as_it_would_of_the_first(self, repository, folder):
         repository.commit({"train.py": TRAIN})
@@ -129,21 +127,24 @@ class TestDeclared:
 class TestSafePoints:
     """Where a run is told, and where it is not."""
 
-    @pytest.mark.parametrize(
-        "call", ["summary(a=1)", "message({'a': 1})", "log(a=1)", "safe_point()"]
-    )
-    def test_the_value_is_recorded_before_the_run_is_told(self, repository, folder, call):
-        done = run(
-            repository,
-            "experiment = Experiment({})\nexperiment.end_at_safe_points()\ntime_is_over()\n"
-            f"experiment.{call}\nprint('not reached')\n",
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (138, "", "")
-        assert status(folder)[:2] == ["TIMEOUT", "signal SIGUSR1, at a safe point"]
-        metadata = read(folder, "metadata.json")
-        assert (metadata["exit-code"], metadata["signal"]) == (138, "SIGUSR1")
-        names = {"log": "metrics.jsonl", "summary": "summary.json", "message": "summary.json"}
-        assert (folder / names.get(call.partition("(")[0], "metadata.json")).exists()
+    def test_the_value_is_recorded_before_the_run_is_told(self, repository):
+        calls = {
+            "summary(a=1)": "summary.json",
+            "message({'a': 1})": "summary.json",
+            "log(a=1)": "metrics.jsonl",
+            "safe_point()": "metadata.json",
+        }
+        programs = [
+            f"{HEAD}experiment = Experiment({{}})\nexperiment.end_at_safe_points()\n"
+            f"time_is_over()\nexperiment.{call}\nprint('not reached')\n"
+            for call in calls
+        ]
+        for done, name in zip(carry_out(repository, programs), calls.values(), strict=True):
+            assert (done.code, done.shown, done.errors) == (138, "", "")
+            assert status(done.folder)[:2] == ["TIMEOUT", "signal SIGUSR1, at a safe point"]
+            metadata = read(done.folder, "metadata.json")
+            assert (metadata["exit-code"], metadata["signal"]) == (138, "SIGUSR1")
+            assert (done.folder / name).exists()
 
     def test_without_asking_the_signal_ends_it_at_once(self, repository, folder):
         done = run(
@@ -194,14 +195,16 @@ class TestSafePoints:
         assert [status(folder.parent / n)[0] for n in ("1", "2")] == ["TIMEOUT", "TIMEOUT"]
         assert read(folder, "summary.json") == {"saved": 1}
 
-    @pytest.mark.parametrize(("code", "word"), [(0, "TIMEOUT"), (138, "TIMEOUT"), (5, "ERROR")])
-    def test_a_script_without_a_block_leaves_as_it_likes(self, repository, folder, code, word):
-        done = run(
-            repository,
-            "experiment = Experiment({})\nexperiment.end_at_safe_points()\ntime_is_over()\n"
-            f"try: experiment.log(a=1)\nexcept TimeLimitReached: sys.exit({code})\n",
-        )
-        assert (done.returncode, status(folder)[0]) == (code, word)
+    def test_a_script_without_a_block_leaves_as_it_likes(self, repository):
+        ends = {0: "TIMEOUT", 138: "TIMEOUT", 5: "ERROR"}
+        programs = [
+            f"{HEAD}experiment = Experiment({{}})\nexperiment.end_at_safe_points()\n"
+            f"time_is_over()\n"
+            f"try: experiment.log(a=1)\nexcept TimeLimitReached: sys.exit({code})\n"
+            for code in ends
+        ]
+        outcomes = carry_out(repository, programs)
+        assert {done.code: status(done.folder)[0] for done in outcomes} == ends
 
     def test_coroutines_and_other_processes_pass_it_on(self, repository, folder):
         done = run(

@@ -11,8 +11,11 @@ import sys
 import threading
 
 import pytest
+from forked_programs import carry_out, carry_out_alone, ends_of
 
 RECORDED = "from meticulous import Experiment\nexperiment = Experiment({})\n"
+
+DEEP = "deep recursion while printing"
 
 PROGRAMS = {
     "descriptor 1 pointed at a pipe for a while": (
@@ -43,32 +46,32 @@ PROGRAMS = {
         "    if callable(previous): previous(n, f)\n    print('checkpoint saved')\n"
         "signal.signal(signal.SIGTERM, handle); os.kill(os.getpid(), 15); print('on')"
     ),
-    "deep recursion while printing": (
+    DEEP: (
         "import sys\ndef dive(n):\n    print('level', n); dive(n + 1)\n"
         "try: dive(0)\nexcept RecursionError: pass\nprint('up again')"
     ),
 }
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_it_behaves_as_it_does_alone(repository, name):
-    program = PROGRAMS[name]
-    bare = program.replace("with Experiment({}):", "if True:")
-    bare = bare.replace("from meticulous import Experiment\n", "")
-    if "Experiment" not in program:
-        program = RECORDED + program
-    repository.commit({"recorded.py": program, "bare.py": bare})
-    recorded, alone = repository.python("recorded.py"), repository.python("bare.py")
-    shown = recorded.stdout
-    if name == "deep recursion while printing":
-        # We stand on the stack too; no line may be missing or come twice before it is full.
-        levels = [line for line in shown.splitlines() if line.startswith("level")]
-        assert levels == [f"level {n}" for n in range(len(levels))]
-        assert shown.endswith("up again\n")
-    else:
-        assert shown == alone.stdout
-    assert (recorded.returncode, recorded.stderr) == (alone.returncode, alone.stderr)
-    assert (repository.directory / "experiments/1/STATUS").read_text() == "SUCCESS\n"
+def test_it_behaves_as_it_does_alone(repository):
+    begins = {name: "" if "Experiment" in text else RECORDED for name, text in PROGRAMS.items()}
+    recorded = carry_out(repository, [begins[name] + text for name, text in PROGRAMS.items()])
+    for outcome in recorded:
+        assert (outcome.folder / "STATUS").read_text() == "SUCCESS\n"
+    bare = [
+        text.replace("with Experiment({}):", "if True:").replace(
+            "from meticulous import Experiment\n", ""
+        )
+        for text in PROGRAMS.values()
+    ]
+    ends = dict(zip(PROGRAMS, ends_of(recorded), strict=True))
+    alone = dict(zip(PROGRAMS, ends_of(carry_out_alone(repository, bare)), strict=True))
+    # We stand on the stack too; no line may be missing or come twice before it is full.
+    deep, _ = ends.pop(DEEP), alone.pop(DEEP)
+    *levels, last = deep[0].splitlines()
+    assert levels == [f"level {n}" for n in range(len(levels))]
+    assert (last, *deep[1:]) == ("up again", "", 0)
+    assert ends == alone
 
 
 def test_runs_in_several_threads_lose_nothing(repository):
@@ -203,7 +206,7 @@ def test_ctrl_c_during_the_start_leaves_a_true_record(repository):
         "Experiment({})\nsignal.pause()\n"
     )
     repository.commit({"main.py": program})
-    for milliseconds in range(0, 150, 10):
+    for milliseconds in range(0, 150, 15):
         repository.python("main.py", env={"AFTER": str(milliseconds / 1000)})
     for folder in (repository.directory / "experiments").iterdir():
         if not folder.name.startswith("."):

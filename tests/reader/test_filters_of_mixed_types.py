@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from meticulous.errors import InvalidQueryError
 from meticulous.reader.choosing.conditions import parse_condition
 from meticulous.reader.choosing.filters import parse_filter
+from meticulous.reader.choosing.kinds import as_number
 from meticulous.reader.table.flattening import MISSING
 from meticulous.reader.table.table import Table
 
@@ -55,6 +57,10 @@ def chosen(text: str) -> list[str]:
 )
 def test_a_value_of_another_type_does_not_meet_the_condition(text: str, expected: list[str]):
     assert chosen(text) == expected
+
+
+def test_whole_numbers_beyond_floats_are_infinite():
+    assert [as_number(10**400), as_number(-(10**400))] == [math.inf, -math.inf]
 
 
 def test_whole_numbers_beyond_64_bits_meet_conditions_as_numbers():

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Repository
 from forked_programs import carry_out
+from repositories import Repository
 from waiting import wait_until
 
 from meticulous.folder import layout

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from forked_programs import RECORDED_BEFORE, Outcome, carry_out
+from forked_programs import carry_out, carry_out_alone, ends_of
 from waiting import wait_until
 
 RECORDED = "from meticulous import Experiment\nexperiment = Experiment({})\n"
@@ -88,12 +88,6 @@ def program(repository) -> Iterator[Callable[[str], Program]]:
     yield make
     for made in programs:
         made.end_all()
-
-
-def ends_of(outcomes: list[Outcome]) -> list[tuple[str, str, int]]:
-    """Return what the programs have shown, wherever it was carried out, and how they ended."""
-    place = re.compile(r'(?<=driver\.py", line )\d+|meticulous: warning: .*\n')
-    return [(outcome.shown, place.sub("", outcome.errors), outcome.code) for outcome in outcomes]
 
 
 def without_warnings(errors: bytes) -> bytes:
@@ -843,9 +837,8 @@ class TestDescriptors:
 
     def test_it_behaves_as_it_does_alone(self, repository):
         ends = []
-        for begin, kind in ((RECORDED, RECORDED_BEFORE), (ALIGNED, "")):
-            programs = [begin + SIDE + text for text in DESCRIPTORS.values()]
-            outcomes = carry_out(repository, programs, kind)
+        for begin, carry in ((RECORDED, carry_out), (ALIGNED, carry_out_alone)):
+            outcomes = carry(repository, [begin + SIDE + text for text in DESCRIPTORS.values()])
             sides = {}
             for path in repository.directory.glob("side*.txt"):
                 sides[path.name] = path.read_text()
@@ -1000,8 +993,8 @@ class TestShutdown:
 
     def test_all_is_shown_and_kept(self, repository):
         recorded, bare = (
-            carry_out(repository, [before + text for text, _ in LATE.values()], begin)
-            for before, begin in ((RECORDED, RECORDED_BEFORE), (ALIGNED, ""))
+            carry(repository, [begin + text for text, _ in LATE.values()])
+            for begin, carry in ((RECORDED, carry_out), (ALIGNED, carry_out_alone))
         )
         assert ends_of(recorded) == ends_of(bare)
         kept = {

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_programs import RECORDED_BEFORE, carry_out
 
 NOT_GLIBC = """\
 import os
@@ -102,27 +103,33 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDINGS)
-def test_the_exit_code_is_seen_through_monitoring(repository, monitoring, name):
-    program, code, expected = ENDINGS[name]
-    done, status, metadata = run(repository, monitoring, program)
-    assert done.returncode == code, done.stderr
-    assert status == expected
-    assert metadata["exit-code"] == code
-    assert metadata["attempts"][-1]["status"] == expected.split()[0]
+def test_the_exit_code_is_seen_through_monitoring(repository, monitoring):
+    begin = NOT_GLIBC + RECORDED_BEFORE
+    programs = [RECORDED + program for program, _, _ in ENDINGS.values()]
+    outcomes = carry_out(repository, programs, begin, python=monitoring)
+    ends = {}
+    for name, outcome in zip(ENDINGS, outcomes, strict=True):
+        status = (outcome.folder / "STATUS").read_text()
+        metadata = json.loads((outcome.folder / "metadata.json").read_text())
+        assert metadata["exit-code"] == outcome.code
+        assert metadata["attempts"][-1]["status"] == status.split()[0]
+        ends[name] = (outcome.code, status)
+    assert ends == {name: (code, status) for name, (_, code, status) in ENDINGS.items()}
 
 
-def test_an_exception_is_recorded_with_its_traceback(repository, monitoring):
-    done, status, _ = run(repository, monitoring, "1 / 0")
-    assert done.returncode == 1
+def test_an_exception_and_ctrl_c_are_recorded_as_such(repository, monitoring):
+    fails, interrupted = carry_out(
+        repository,
+        [RECORDED + "1 / 0", RECORDED + "raise KeyboardInterrupt"],
+        NOT_GLIBC + RECORDED_BEFORE,
+        python=monitoring,
+    )
+    status = (fails.folder / "STATUS").read_text()
+    assert fails.code == 1
     assert status.startswith("ERROR\nTraceback")
     assert "ZeroDivisionError" in status
-
-
-def test_ctrl_c_is_recorded_as_such(repository, monitoring):
-    done, status, _ = run(repository, monitoring, "raise KeyboardInterrupt")
-    assert done.returncode == -2
-    assert status.startswith("INTERRUPTED\n")
+    assert interrupted.code == -2
+    assert (interrupted.folder / "STATUS").read_text().startswith("INTERRUPTED\n")
 
 
 @pytest.mark.parametrize("words", [["-m", "main"], ["-c", RECORDED + "raise SystemExit(9)"]])

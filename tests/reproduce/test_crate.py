@@ -47,21 +47,16 @@ def test_a_real_run_becomes_a_valid_process_run_crate(recorded, tmp_path):
     assert issues_of(tmp_path / "crate") == []
 
 
-def test_the_validator_finds_a_crate_that_is_none(recorded, tmp_path):
+def test_the_validator_finds_what_a_crate_lacks_and_terms_that_nobody_defines(recorded, tmp_path):
     export(recorded.directory / "experiments" / "1", tmp_path / "crate")
     path = tmp_path / "crate" / "ro-crate-metadata.json"
-    path.write_text(path.read_text().replace('"instrument"', '"tool"'))
-    assert any("instrument" in issue for issue in issues_of(tmp_path / "crate"))
-
-
-@pytest.mark.parametrize("term", ["sha256", "environment"])
-def test_terms_that_the_context_does_not_have_are_defined(recorded, tmp_path, term):
-    export(recorded.directory / "experiments" / "1", tmp_path / "crate")
-    path = tmp_path / "crate" / "ro-crate-metadata.json"
-    document = json.loads(path.read_text())
-    del document["@context"][1][term]
+    document = json.loads(path.read_text().replace('"instrument"', '"tool"'))
+    for term in ("sha256", "environment"):
+        del document["@context"][1][term]
     path.write_text(json.dumps(document))
-    assert any(term in issue for issue in issues_of(tmp_path / "crate"))
+    issues = issues_of(tmp_path / "crate")
+    for word in ("instrument", "sha256", "environment"):
+        assert any(word in issue for issue in issues), (word, issues)
 
 
 def test_a_zip_file_holds_the_same_crate(recorded, tmp_path):
@@ -95,15 +90,19 @@ def test_the_crate_tells_who_ran_what_when_with_what_and_what_came_of_it(recorde
     assert {"model.txt", "summary.json", "stdout", "loss"} <= results
 
 
-def test_the_commit_is_named_by_its_web_address(repository, tmp_path):
+def test_the_commit_is_named_by_its_web_address_and_a_failure_by_its_reason(repository, tmp_path):
     folder = write_record(
         repository.directory / "experiments",
         "1",
         metadata={"githead-sha": repository.head, "git-remote": "git@github.com:ann/iris.git"},
+        STATUS="ERROR\nValueError: x\n",
     )
     export(folder, tmp_path / "crate")
     address = f"https://github.com/ann/iris/tree/{repository.head}"
-    assert action_of(tmp_path / "crate")["instrument"] == {"@id": address}
+    action = action_of(tmp_path / "crate")
+    assert action["instrument"] == {"@id": address}
+    assert action["actionStatus"] == "http://schema.org/FailedActionStatus"
+    assert action["error"] == "ValueError: x"
     assert issues_of(tmp_path / "crate") == []
 
 
@@ -147,20 +146,11 @@ def test_the_license_of_the_commit_comes_along(recorded, tmp_path):
     export(licensed, tmp_path / "licensed")
     assert (tmp_path / "licensed" / "LICENSE").read_text() == "of the program"
     assert (tmp_path / "licensed" / "code-LICENSE").read_text() == "Do what you want.\n"
-    for name in ("without", "named", "licensed"):
+    for name in ("named", "licensed"):
         assert issues_of(tmp_path / name) == []
 
 
-def test_a_failed_run_says_so(tmp_path):
-    folder = write_record(tmp_path / "experiments", "1", STATUS="ERROR\nValueError: x\n")
-    export(folder, tmp_path / "crate")
-    action = action_of(tmp_path / "crate")
-    assert action["actionStatus"] == "http://schema.org/FailedActionStatus"
-    assert action["error"] == "ValueError: x"
-    assert issues_of(tmp_path / "crate") == []
-
-
-def test_a_lost_run_of_the_original_and_an_empty_record_are_valid_crates(tmp_path):
+def test_a_lost_run_and_an_empty_record_are_valid_crates(tmp_path):
     lost = write_record(
         tmp_path / "experiments", "1", STATUS="RUNNING\n", metadata={"end-time": ...}
     )
@@ -168,7 +158,7 @@ def test_a_lost_run_of_the_original_and_an_empty_record_are_valid_crates(tmp_pat
     torn = tmp_path / "experiments" / "2"
     torn.mkdir()
     (torn / "STATUS").write_bytes(b"\xff\xfe")
-    for folder in (lost, torn, write_original_record(tmp_path / "experiments", "3")):
+    for folder in (lost, torn):
         export(folder, tmp_path / f"crate-{folder.name}")
         assert issues_of(tmp_path / f"crate-{folder.name}") == []
 
@@ -194,7 +184,6 @@ def test_names_and_values_in_every_script_stay_what_they_are(tmp_path):
         assert graph(tmp_path / "crate")[quote(name)]["name"] == name
         assert name in packed
     assert graph(tmp_path / "crate")["./"]["description"] == "été\nzwei"
-    assert issues_of(tmp_path / "crate") == []
     assert issues_of(tmp_path / "crate.zip") == []
 
 

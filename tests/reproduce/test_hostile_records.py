@@ -83,7 +83,6 @@ ENVIRONMENTS = st.one_of(
 
 
 @settings(
-    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -9,9 +9,25 @@ import click
 from meticulous.cli.list_options import FOR_PEOPLE, USUAL_COUNT, ListCommand, list_options
 
 if TYPE_CHECKING:
+    from meticulous.cli.choosing import Chosen
     from meticulous.cli.formats import Content
     from meticulous.cli.gathering import Gathered
     from meticulous.cli.listing import Layout
+
+_NOT_OF_SETS = (
+    ("--columns", "columns"),
+    ("--args", "args"),
+    ("--sort", "sort"),
+    ("--group-by", "group_by"),
+    ("--list-columns", "list_columns"),
+    ("--watch", "watch"),
+    ("--export", "export"),
+    ("--wide", "wide"),
+    ("--no-truncate", "no_truncate"),
+    ("--digits", "digits"),
+    ("--no-id", "no_id"),
+)
+"""Options about rows and columns, which sets have none of."""
 
 _EXAMPLES = """\b
 Examples:
@@ -20,6 +36,7 @@ Examples:
   meticulous list --status ERROR,LOST --since 2d
   meticulous list --columns id,lr,'summary.*' --format markdown
   meticulous list --group-by lr --aggregate mean,std
+  meticulous list --sets --since 2d
   meticulous list --commit v1..main --export runs.csv
   meticulous list --json | jq '.[] | select(.status == "ERROR") | .id'
 
@@ -30,7 +47,10 @@ Keys of the objects of --json:
   the infinities as text), description, tags, reason (why it failed, or null),
   cause (why it is LOST, or null), problems (what cannot be read), directory;
   of a reproduction also reproduces (the id of the original) and verdict.
-With --columns or --group-by they are the full names of the columns.
+With --columns or --group-by they are the full names of the columns. With --sets:
+  set (its id, or its folder in xmen; null where there is none), is_set,
+  experiments (ids), types, created, last, statuses (how many of each), code
+  (root, branch, commit, has_changes), purposes, notes.
 
 \b
 Exit code: 0; 1 when nothing fits the conditions or can be read; 2 for a
@@ -82,6 +102,8 @@ def list(context: click.Context, /, directory: str | None, **options: Any) -> in
     place = locate(directory)
     if options["watch"]:
         return _watch(place, options)
+    if options["sets"]:
+        return _list_sets(place, options)
     return _list(place, options)
 
 
@@ -97,6 +119,7 @@ def _refuse_contradictions(options: dict[str, Any]) -> None:
         ("--watch", "watch", "--json", "as_json"),
         ("--watch", "watch", "--format", "data_format"),
         ("--watch", "watch", "--list-columns", "list_columns"),
+        *(("--sets", "sets", other, name) for other, name in _NOT_OF_SETS),
     )
     for one, name, other, other_name in pairs:
         if options[name] and options[other_name] and options[other_name] != "table":
@@ -105,6 +128,25 @@ def _refuse_contradictions(options: dict[str, Any]) -> None:
             raise click.UsageError(f"{one} and {other} exclude each other; give one of them.")
     if options["aggregate"] and not options["group_by"]:
         raise click.UsageError("--aggregate says what --group-by computes; give that as well.")
+
+
+def _list_sets(place: str, options: dict[str, Any]) -> int:
+    from meticulous.cli.set_listing import as_objects, gather_sets, print_sets
+
+    data_format = "json" if options["as_json"] else options["data_format"] or "table"
+    if data_format not in ("json", "table"):
+        raise click.UsageError(f"--sets has no form in {data_format}; choose json, or none.")
+    sets, chosen = gather_sets(place, options)
+    if data_format == "json":
+        import orjson
+
+        from meticulous.cli.exact_output import escaped_json, print_exactly
+
+        data = orjson.dumps(as_objects(sets), option=orjson.OPT_INDENT_2)
+        print_exactly(escaped_json(data) + b"\n")
+    else:
+        print_sets(sets, place)
+    return _conclude(place, chosen, data_format == "table", is_blank=False)
 
 
 def _list(place: str, options: dict[str, Any]) -> int:
@@ -128,7 +170,9 @@ def _list(place: str, options: dict[str, Any]) -> int:
         _print_data(gathered, options, data_format)
     elif len(gathered.view):
         _print_table(gathered, options)
-    return _conclude(place, gathered, is_table)
+    from meticulous.cli.view import is_blank
+
+    return _conclude(place, gathered.chosen, is_table, is_blank(gathered.view))
 
 
 def _print_table(gathered: Gathered, options: dict[str, Any]) -> None:
@@ -190,11 +234,8 @@ def _export(gathered: Gathered, options: dict[str, Any], data_format: str) -> No
     click.echo(f"Wrote {count_text(len(gathered.view), noun)} to {path}.", err=True)
 
 
-def _conclude(place: str, gathered: Gathered, is_table: bool) -> int:
+def _conclude(place: str, chosen: Chosen, is_table: bool, is_blank: bool) -> int:
     """Say why there is nothing to see, if there is nothing; return the exit code."""
-    from meticulous.cli.view import is_blank
-
-    chosen = gathered.chosen
     for remark in chosen.remarks:
         click.echo(remark, err=True)
     if chosen.total == 0:
@@ -202,9 +243,9 @@ def _conclude(place: str, gathered: Gathered, is_table: bool) -> int:
             click.echo(_nothing_yet(place))
         return 0
     if chosen.emptied_by is not None:
-        click.echo(_nothing_left(gathered, place), err=True)
+        click.echo(_nothing_left(chosen, place), err=True)
         return 1
-    return 1 if is_blank(gathered.view) else 0
+    return 1 if is_blank else 0
 
 
 def _nothing_yet(place: str) -> str:
@@ -213,10 +254,9 @@ def _nothing_yet(place: str) -> str:
     )
 
 
-def _nothing_left(gathered: Gathered, place: str) -> str:
+def _nothing_left(chosen: Chosen, place: str) -> str:
     from meticulous.cli.wording import count_text
 
-    chosen = gathered.chosen
     before = (
         f"none of the {chosen.before:,} that the other conditions leave of "
         if chosen.before < chosen.total
@@ -245,7 +285,7 @@ def _watch(place: str, options: dict[str, Any]) -> int:
         if gathered.chosen.total == 0:
             return gathered.view, _nothing_yet(place)
         if gathered.chosen.emptied_by is not None:
-            return gathered.view, _nothing_left(gathered, place)
+            return gathered.view, _nothing_left(gathered.chosen, place)
         return gathered.view, gathered.remark
 
     is_ordered = bool(options["sort"] or options["group_by"] or options["head"])

@@ -117,9 +117,6 @@ def plot(
     Values that are no finite numbers are gaps. Smoothing comes before averaging. Needs
     `pip install 'meticulous-ml[plot]'`, but not for --json.
     """
-    from meticulous.reader.series import averages
-    from meticulous.reader.series.curves import read_curves, with_metrics
-
     if as_json and output is not None:
         raise click.UsageError("--json and --output exclude each other; give one of them.")
     if output is not None:
@@ -129,17 +126,12 @@ def plot(
     metrics, named = (words, ids) if ids else _split(words, directory)
     if named and tail is not None:
         raise click.UsageError("--tail is for plots without an ID; leave out one of them.")
-    count = tail if tail or group_by else USUAL_COUNT
     records = _records(named, directory, conditions)
     if not named:
-        records = with_metrics(records, metrics, count)
-    curves, problems = read_curves(records, metrics, x)
-    if smooth is not None:
-        curves = [averages.smooth(curve, smooth) for curve in curves]
-    if group_by:
-        curves = averages.group_curves(curves, records, group_by)
-    for problem in problems:
-        click.echo(f"meticulous: warning: {problem}", err=True)
+        from meticulous.reader.series.curves import with_metrics
+
+        records = with_metrics(records, metrics, tail if tail or group_by else USUAL_COUNT)
+    curves = _curves(records, metrics, x, smooth, group_by)
     if as_json:
         from meticulous.cli.rendering import print_json
 
@@ -150,14 +142,28 @@ def plot(
     drawing = make_plot(curves, records, x, log_x, log_y)
     if output is None:
         _show(drawing)
-        return
-    from meticulous.cli.drawing_file import write_plot
-    from meticulous.cli.wording import visible
+    else:
+        _write(drawing, output)
 
-    write_plot(drawing, output)
-    for remark in drawing.remarks:
-        click.echo(remark, err=True)
-    click.echo(f"Wrote {visible(output)}.", err=True)
+
+def _curves(
+    records: list[Record],
+    metrics: tuple[str, ...],
+    x: str,
+    smooth: float | None,
+    group_by: tuple[str, ...],
+) -> list[Curve]:
+    from meticulous.reader.series import averages
+    from meticulous.reader.series.curves import read_curves
+
+    curves, problems = read_curves(records, metrics, x)
+    if smooth is not None:
+        curves = [averages.smooth(curve, smooth) for curve in curves]
+    if group_by:
+        curves = averages.group_curves(curves, records, group_by)
+    for problem in problems:
+        click.echo(f"meticulous: warning: {problem}", err=True)
+    return curves
 
 
 def _split(
@@ -243,3 +249,13 @@ def _show(drawing: Plot) -> None:
         click.echo(line, color=has_colours)
     for remark in drawing.remarks:
         print_remark(remark)
+
+
+def _write(drawing: Plot, output: str) -> None:
+    from meticulous.cli.drawing_file import write_plot
+    from meticulous.cli.wording import visible
+
+    write_plot(drawing, output)
+    for remark in drawing.remarks:
+        click.echo(remark, err=True)
+    click.echo(f"Wrote {visible(output)}.", err=True)

@@ -38,6 +38,7 @@ def restore(
     another experiment of that name by now, --as gives a new one.
     """
     from meticulous.cli.rendering import print_json
+    from meticulous.cli.wording import visible
     from meticulous.folder import trash
     from meticulous.reader import locate
 
@@ -57,11 +58,12 @@ def restore(
         print_json([{"id": entry.id, "directory": folder} for entry, folder in pairs])
     else:
         for folder in folders:
-            click.echo(f"Restored {folder}.", err=True)
+            click.echo(f"Restored {visible(folder)}.", err=True)
 
 
 def _list(removed: list[Removed], place: str, as_json: bool) -> None:
-    from meticulous.cli.rendering import aligned, print_json
+    from meticulous.cli.aligning import aligned
+    from meticulous.cli.rendering import print_json
     from meticulous.cli.screen import print_remark
     from meticulous.cli.wording import minute_text, visible
     from meticulous.reader import read_record

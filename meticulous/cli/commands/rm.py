@@ -109,8 +109,6 @@ def _ask(question: str, yes: bool) -> None:
 
 
 def _names(folders: list[str]) -> str:
-    from meticulous.cli.wording import visible
+    from meticulous.cli.wording import few_text, visible
 
-    names = [visible(os.path.basename(folder)) for folder in folders]
-    more = len(names) - 10
-    return ", ".join(names[:10]) + (f" and {more} more" if more > 0 else "")
+    return few_text([visible(os.path.basename(folder)) for folder in folders], 10)

@@ -124,12 +124,10 @@ def _is_id(word: str, directory: str | None) -> bool:
 
 
 def _say(what: str, folders: list[str], tags: tuple[str, ...]) -> None:
-    from meticulous.cli.wording import visible
+    from meticulous.cli.wording import few_text, visible
 
-    names = [visible(os.path.basename(folder)) for folder in folders]
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    listed = visible(", ".join(dict.fromkeys(tags)))
-    click.echo(f"{what} {', '.join(names[:10])}{more}: {listed}.", err=True)
+    names = few_text([visible(os.path.basename(folder)) for folder in folders], 10)
+    click.echo(f"{what} {names}: {visible(', '.join(dict.fromkeys(tags)))}.", err=True)
 
 
 def _check(name: str) -> None:
@@ -141,7 +139,8 @@ def _check(name: str) -> None:
 
 
 def _list_each(found: list[tuple[str, list[str]]], as_json: bool) -> None:
-    from meticulous.cli.rendering import aligned, print_json
+    from meticulous.cli.aligning import aligned
+    from meticulous.cli.rendering import print_json
     from meticulous.cli.wording import ABSENT, visible
 
     named = [(os.path.basename(folder), tags) for folder, tags in found]
@@ -156,7 +155,8 @@ def _list_each(found: list[tuple[str, list[str]]], as_json: bool) -> None:
 def _list_all(directory: str | None, as_json: bool) -> None:
     from collections import Counter
 
-    from meticulous.cli.rendering import aligned, print_json
+    from meticulous.cli.aligning import aligned
+    from meticulous.cli.rendering import print_json
     from meticulous.cli.screen import print_remark
     from meticulous.cli.wording import count_text, visible
     from meticulous.reader import locate

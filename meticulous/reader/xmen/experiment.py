@@ -222,8 +222,7 @@ def _add_set(
         metadata["swept"] = given
     if xmen_set.is_complete and name not in xmen_set.overrides:
         metadata["tags"] = [layout.UNLINKED]
-    if xmen_set.facts:
-        metadata["xmen"]["set"] = xmen_set.facts
+    metadata["xmen"]["set"] = {"directory": xmen_set.directory, **xmen_set.facts}
     if not metadata.get("description"):
         metadata["description"] = _text(xmen_set.facts.get("purpose"))
     if xmen_set.problems:

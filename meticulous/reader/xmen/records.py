@@ -73,6 +73,8 @@ def author_of(found: XmenExperiment) -> str:
 def _as_record(found: XmenExperiment, name: str) -> Record:
     problems = list(found.problems)
     metadata = found.metadata
+    if found.notes:  # in a record of ours they have a file of their own
+        metadata["xmen"]["notes"] = found.notes
     start = read_moment(problems, metadata, "start-time")
     end = None if found.status == status.RUNNING else read_moment(problems, metadata, "end-time")
     return Record(
