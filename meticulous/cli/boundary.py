@@ -67,7 +67,11 @@ def _invoke(command: click.Command, words: list[str]) -> int:
 
 
 def _refuse(message: str) -> int:
-    _say(f"meticulous: error: {message}")
+    from meticulous.cli.wording import visible
+
+    # It may name what somebody else called a folder or a value, which must not steer the terminal.
+    lines = f"meticulous: error: {message}".expandtabs().split("\n")
+    _say("\n".join(map(visible, lines)))
     return MISTAKE
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from meticulous.sweep.launching import Outcome
     from meticulous.sweep.submitting import Submission
 
-_SHOWN = 10
-
 
 def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
     """Launch what is asked for; return the exit code.
@@ -29,6 +27,7 @@ def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
     from meticulous.sweep.launching import in_order
     from meticulous.sweep.settings import setting
     from meticulous.sweep.staging import recover
+    from meticulous.sweep.upkeep import make_registered
 
     place = locate(options["directory"])
     recover(place)
@@ -44,7 +43,7 @@ def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
         click.echo(f"No registered experiment to run in {visible(place)}.", err=True)
         _print_remarks(choice)
         return 1
-    _reset(records)
+    make_registered(records)
     if command:
         return _hand_over(records, command, code, options["take_up"], choice)
     return _run(records, options["jobs"] or setting("jobs"), code, choice)
@@ -66,15 +65,6 @@ def _choose(place: str, words: Sequence[str], options: Mapping[str, Any]) -> Cho
         any_status=bool(options["statuses"]),
         take_up=options["take_up"],
     )
-
-
-def _reset(records: Sequence[Record]) -> None:
-    from meticulous.folder import status
-    from meticulous.sweep.upkeep import reset
-
-    for record in records:
-        if record.status != status.REGISTERED:
-            reset(str(record.directory))
 
 
 def _run(records: Sequence[Record], jobs: int, code: str, choice: Choice) -> int:
@@ -167,6 +157,7 @@ def _print_plan(records: Sequence[Record], command: str) -> None:
 
 
 def _print_remarks(choice: Choice) -> None:
+    from meticulous.cli.sets import ids_text
     from meticulous.sweep.launching import in_order
 
     reasons = {record.id: reason for record, reason in choice.passed_over}
@@ -185,12 +176,6 @@ def _print_remarks(choice: Choice) -> None:
                 else ("--take-up runs them")
             )
             click.echo(
-                f"{count_text(len(records), 'experiment')} {what} ({_ids(records)}); {remedy}.",
+                f"{count_text(len(records), 'experiment')} {what} ({ids_text(records)}); {remedy}.",
                 err=True,
             )
-
-
-def _ids(records: Sequence[Record]) -> str:
-    more = len(records) - _SHOWN
-    names = ", ".join(visible(record.id) for record in records[:_SHOWN])
-    return names + (f" and {more} more" if more > 0 else "")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from meticulous.cli.choosing import choose, is_choosing
 from meticulous.cli.grid import STATUS_STYLES
-from meticulous.cli.identifiers import CountsBackwards, folders_of
+from meticulous.cli.identifiers import CountsBackwards, Decorated, folders_of
 from meticulous.cli.rendering import Line
 from meticulous.cli.sections import SectionedCommand
 from meticulous.cli.wording import ABSENT, visible
@@ -24,6 +24,16 @@ _STYLES = {YES: "green", NO: "red", UNKNOWN: "yellow"}
 
 class QuestionCommand(CountsBackwards, SectionedCommand):
     """A command about the experiments IDS, or those that options choose."""
+
+
+def repository_option(command: Decorated) -> Decorated:
+    """Give a command the option --repository, passed on as `repository: str | None`."""
+    add = click.option(
+        "--repository",
+        metavar="DIR",
+        help="A clone that has the commits.  [default: where the experiments lie, or here]",
+    )
+    return add(command)
 
 
 def records_meant(

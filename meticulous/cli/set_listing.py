@@ -14,8 +14,7 @@ from meticulous.cli.widths import cell_width
 from meticulous.cli.wording import minute_text, visible
 from meticulous.reader import Record, by_start
 from meticulous.reader.index import read_records
-from meticulous.reader.program import program_of
-from meticulous.reader.sets import Code, RunSet, sets_of
+from meticulous.reader.sets import Code, RunSet, sets_of, type_of
 
 _SHA_LENGTH = 10
 _MOST = 5
@@ -104,7 +103,7 @@ def _title(one: RunSet, place: str) -> str:
 
 
 def _experiments(one: RunSet) -> Iterator[Line]:
-    rows = [(visible(_id(one, record)), visible(_name(record))) for record in one.records]
+    rows = [(visible(_id(one, record)), visible(_name(one, record))) for record in one.records]
     id_width = max(cell_width(text) for text, _ in rows)
     name_width = max(cell_width(text) for _, text in rows)
     for record, (id_text, name) in zip(one.records, rows, strict=True):
@@ -119,11 +118,11 @@ def _id(one: RunSet, record: Record) -> str:
     return os.path.relpath(record.directory, one.folder) if is_foreign else record.id
 
 
-def _name(record: Record) -> str:
+def _name(one: RunSet, record: Record) -> str:
     name = record.metadata.get("name")
     if isinstance(name, str):
         return name
-    return "" if record.is_foreign else program_of(record.metadata) or ""
+    return "" if one.is_set else type_of(record)
 
 
 def _facts(one: RunSet) -> Iterator[Line]:

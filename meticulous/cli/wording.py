@@ -1,4 +1,4 @@
-"""The words of the command line: those of the reader, under the name they have always had here."""
+"""The words in which the command line tells values, times and sizes: those of the reader."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Mapping
 
 _PLAIN = re.compile(
     rb"""^\s*(?:class\s+\w+\s*\([^)]*|(?:async\s+)?def\s+\w+\s*\(\s*\w+\s*:\s*[\w.'"]*)\bExperiment\b""",
@@ -23,6 +25,13 @@ _MAKERS = frozenset(
 )
 """Calls that may make a class or a function of which no statement tells."""
 
+_MAKER = "a call that makes classes"
+"""Stands for the name of such a call; no name of a source is like it."""
+
+_OWN, _NOBODYS = ".", ""
+"""Where a name comes from: the user's own code, or this package; the interpreter, or a class that
+is judged by its own base classes."""
+
 _OF_TYPE = 3
 """Arguments with which `type` makes a class."""
 
@@ -32,7 +41,7 @@ def can_declare(path: str) -> bool:
 
     A declaration needs a class with a base class, or a function with a decorator or an annotated
     first argument, that neither the interpreter nor an installed package brings; or code that makes
-    classes by calls.
+    classes by calls. Packages that need this one may bring base classes, too.
 
     Args:
         path: The absolute path of the file.
@@ -54,7 +63,9 @@ def can_declare(path: str) -> bool:
     nodes = list(ast.walk(tree))
     for node in nodes:
         facts.learn(node)
-    return any(_may_declare(node, facts) for node in nodes)
+    homes = {facts.home_of(name) for node in nodes for name in _needed(node)}
+    # What is installed is asked last: that can take half a second.
+    return _OWN in homes or not all(map(_is_of_others, homes - {_NOBODYS}))
 
 
 @dataclass
@@ -82,11 +93,11 @@ class _Facts:
         match node:
             case ast.Import(names):
                 for name in names:
-                    self.imported[name.asname or name.name.partition(".")[0]] = name.name
+                    self._import(name.asname or name.name.partition(".")[0], name.name)
             case ast.ImportFrom(module, names, level):
                 for name in names:
                     self.is_open |= name.name == "*"
-                    self.imported[name.asname or name.name] = "." * level + (module or "")
+                    self._import(name.asname or name.name, "." * level + (module or ""))
             case ast.Name(name, ast.Store()):
                 self.bound.add(name)
             case ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
@@ -94,56 +105,73 @@ class _Facts:
             case ast.ClassDef(name):
                 self.classes.add(name)
 
-    def may_be_ours(self, name: str) -> bool:
-        """Say whether a name may stand for an experiment, or for what makes one."""
+    def _import(self, name: str, module: str) -> None:
+        if self.imported.setdefault(name, module) != module:
+            self.bound.add(name)  # as with `try` and `except ImportError`: it may be either
+
+    def home_of(self, name: str) -> str:
+        """Return where a name comes from: `_OWN`, `_NOBODYS`, or the package it is imported from.
+
+        `_OWN` may be an experiment, or make one, and `_NOBODYS` cannot.
+        """
         import builtins
 
         if name in self.bound:
-            return True
+            return _OWN
         if name in self.imported:
-            return self._is_own_module(self.imported[name])
-        if name in self.classes:
-            return False
-        return self.is_open or not hasattr(builtins, name)
+            return self._home_of_module(self.imported[name].partition(".")[0])
+        is_known = name in self.classes or (hasattr(builtins, name) and not self.is_open)
+        return _NOBODYS if is_known else _OWN
 
-    def _is_own_module(self, module: str) -> bool:
-        top = module.partition(".")[0]
-        if top in ("", "meticulous"):
-            return True
-        if any(os.path.exists(os.path.join(self.folder, name)) for name in (top, f"{top}.py")):
-            return True
-        return top not in sys.stdlib_module_names and not _is_installed(top)
+    def _home_of_module(self, top: str) -> str:
+        is_here = any(
+            os.path.exists(os.path.join(self.folder, name)) for name in (top, f"{top}.py")
+        )
+        if top in ("", "meticulous") or is_here:
+            return _OWN
+        return _NOBODYS if top in sys.stdlib_module_names else top
 
 
-def _is_installed(module: str) -> bool:
-    from importlib.machinery import PathFinder
+def _is_of_others(module: str) -> bool:
+    """Say whether a module comes from a distribution that does not build on this package."""
+    from importlib import metadata
 
+    names = _distributions().get(module, ())
     try:
-        spec = PathFinder.find_spec(module)
-    except (ImportError, ValueError, AttributeError):
+        needed = [one for name in names for one in metadata.requires(name) or ()]
+    except metadata.PackageNotFoundError:
         return False
-    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
-    parts = [part for place in places if place for part in place.split(os.sep)]
-    return "site-packages" in parts or "dist-packages" in parts
+    return bool(names) and not any(one.lower().startswith("meticulous") for one in needed)
 
 
-def _may_declare(node: ast.AST, facts: _Facts) -> bool:
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Return which distributions bring a module, for all that are installed."""
+    from importlib import metadata
+
+    return metadata.packages_distributions()
+
+
+def _needed(node: ast.AST) -> Iterator[str]:
+    """Yield the names of which one has to be an experiment, or make one, for a node to declare one.
+
+    A call that makes classes needs none, and yields its own name.
+    """
     import ast
 
     match node:
         case ast.ClassDef(bases=bases, keywords=keywords, decorator_list=decorators):
-            parts = [*bases, *(keyword.value for keyword in keywords), *decorators]
-            return any(map(facts.may_be_ours, _names(parts)))
+            yield from _names([*bases, *(keyword.value for keyword in keywords), *decorators])
         case (
             ast.FunctionDef(args=args, decorator_list=decorators)
             | ast.AsyncFunctionDef(args=args, decorator_list=decorators)
         ):
             first = [*args.posonlyargs, *args.args][:1]
             annotations = [one.annotation for one in first if one.annotation is not None]
-            return any(map(facts.may_be_ours, _names([*decorators, *annotations])))
-        case ast.Call(ast.Name(name) | ast.Attribute(attr=name), args, keywords):
-            return name in _MAKERS or (name == "type" and len(args) == _OF_TYPE)
-    return False
+            yield from _names([*decorators, *annotations])
+        case ast.Call(ast.Name(name) | ast.Attribute(attr=name), args):
+            if name in _MAKERS or (name == "type" and len(args) == _OF_TYPE):
+                yield _MAKER
 
 
 def _names(parts: list[ast.expr]) -> Iterator[str]:

@@ -75,20 +75,24 @@ def class_declaration(owner: type) -> Declaration:
     """Return what a class declares, with what it inherits."""
     lineage = [one for one in owner.__mro__ if one is not object and not is_ours(one)]
     facts = {one: statements(one) for one in lineage}
-    found: list[tuple[tuple[int, int], Parameter]] = []
+    found: list[tuple[tuple[int, int], str, type, list[Statement]]] = []
     for name in dict.fromkeys(name for own in facts.values() for name in own):
-        stated = [(one, facts[one][name]) for one in lineage if name in facts[one]]
-        by = next((at for at, (_, statement) in enumerate(stated) if statement.marked), None)
+        owners = [one for one in lineage if name in facts[one]]
+        stated = [facts[one][name] for one in owners]
+        by = next((at for at, statement in enumerate(stated) if statement.marked), None)
         if by is None:
             continue
-        keeps_callables = is_behaviour(stated[by][1].value)
-        if any(statement.ends for _, statement in stated[:by]) and not keeps_callables:
+        keeps_callables = is_behaviour(stated[by].value)
+        if any(statement.ends for statement in stated[:by]) and not keeps_callables:
             continue
-        declaring = stated[by][0]
+        declaring = owners[by]
         place = (-lineage.index(declaring), list(facts[declaring]).index(name))
-        found.append((place, _parameter(name, declaring, [one for _, one in stated])))
+        found.append((place, name, declaring, stated))
     found.sort(key=lambda one: one[0])
-    parameters = [_placed(parameter, order) for order, (_, parameter) in enumerate(found)]
+    parameters = [
+        _parameter(order, name, declaring, stated)
+        for order, (_, name, declaring, stated) in enumerate(found)
+    ]
     return Declaration(owner.__name__, prose_of(owner), parameters, owner)
 
 
@@ -250,7 +254,7 @@ def _defaults(function: Any) -> tuple[Any, ...]:
     return getattr(function, "__defaults__", None) or ()
 
 
-def _parameter(name: str, declaring: type, stated: list[Statement]) -> Parameter:
+def _parameter(order: int, name: str, declaring: type, stated: list[Statement]) -> Parameter:
     """Return a parameter, each fact from the first statement that has it, nearest class first."""
     value = next((one for one in stated if one.value is not MISSING), stated[-1])
     typed = next((one for one in stated if one.type_text), stated[-1])
@@ -261,20 +265,7 @@ def _parameter(name: str, declaring: type, stated: list[Statement]) -> Parameter
         type_text=typed.type_text,
         help=next((one.help for one in stated if one.help), ""),
         owner=declaring.__name__,
+        order=order,
         constraints=next((one.constraints for one in stated if one.constraints), None),
         in_init=value.in_init,
-    )
-
-
-def _placed(parameter: Parameter, order: int) -> Parameter:
-    return Parameter(
-        parameter.name,
-        parameter.default,
-        parameter.annotation,
-        type_text=parameter.type_text,
-        help=parameter.help,
-        owner=parameter.owner,
-        order=order,
-        constraints=parameter.constraints,
-        in_init=parameter.in_init,
     )

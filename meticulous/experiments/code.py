@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,10 @@ def _words(record: Record) -> Iterator[str]:
 
 
 def _places(a: Record, b: Record, near: Sequence[str] = ()) -> list[str]:
-    return [str(a.directory), str(b.directory), *near, os.getcwd()]
+    places = [str(a.directory), str(b.directory), *near]
+    with contextlib.suppress(FileNotFoundError):  # the working directory has been deleted
+        places.append(os.getcwd())
+    return places
 
 
 def _why_unknown(error: MeticulousError) -> str:

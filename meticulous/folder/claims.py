@@ -95,13 +95,18 @@ def _is_of(holder: dict[str, Any], pid: int) -> bool:
 
 
 def _is_held(directory: str, path: str, holder: dict[str, Any]) -> bool:
-    times = [0.0]
-    for one in (path, os.path.join(directory, layout.STATUS)):
-        with contextlib.suppress(OSError):
-            times.append(os.stat(one).st_mtime)
-    alive = liveness.is_alive(holder, max(times), time.time())
+    claimed, now = _modified(path), time.time()
+    heartbeat = max(claimed, _modified(os.path.join(directory, layout.STATUS)))
+    alive = liveness.is_alive(holder, heartbeat, now)
     # A claim that says nothing was torn by a crash, or is being written.
-    return time.time() - times[-1] < 1.0 if alive is None else alive
+    return now - claimed < 1.0 if alive is None else alive
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _remove(path: str, holder: dict[str, Any]) -> None:

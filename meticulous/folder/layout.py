@@ -24,13 +24,14 @@ REPRODUCTION = "reproduction.json"
 RUN_SCRIPT = "run.sh"
 LAUNCHES = "launches.jsonl"
 
-OWN_FILES = frozenset(
-    {
-        *(ARGS, DEFAULT_ARGS, METADATA, STATUS, STDOUT, STDERR, SUMMARY, METRICS, ENVIRONMENT),
-        *(REQUIREMENTS, NOTES, FILES, SUMS, REPRODUCTION, RUN_SCRIPT, LAUNCHES),
-    }
+SEALED = (
+    *(ARGS, DEFAULT_ARGS, METADATA, SUMMARY, METRICS, STDOUT, STDERR, FILES),
+    *(ENVIRONMENT, REQUIREMENTS, STATUS),
 )
-"""What the recorder itself writes into a folder; all others are the program's."""
+"""The files whose digests SHA256SUMS holds, where they are there; notes may be added later."""
+
+OWN_FILES = frozenset({*SEALED, NOTES, SUMS, REPRODUCTION, RUN_SCRIPT, LAUNCHES})
+"""What the recorder itself writes into a folder to stay; all others are the program's."""
 
 IGNORE = ".gitignore"
 
@@ -91,19 +92,10 @@ CLAIM = ".claimed"
 OPENED = ".opened"
 """While a run goes on: which files it has read and written so far, one a line."""
 
-SEALED = (
-    *(ARGS, DEFAULT_ARGS, METADATA, SUMMARY, METRICS, STDOUT, STDERR, FILES),
-    *(ENVIRONMENT, REQUIREMENTS, STATUS),
-)
-"""The files whose digests SHA256SUMS holds, where they are there; notes may be added later."""
-
-_OWN = frozenset(
-    {
-        *SEALED,
-        *(NOTES, SUMS, REPRODUCTION, RUN_SCRIPT, LAUNCHES, IGNORE, f"{SUMMARY}.broken"),
-        *(ENVIRONMENT_WANTED, HANDED_OVER, ATTACHED, OPENED, CLAIM),
-    }
-)
+_OWN = OWN_FILES | {
+    *(IGNORE, f"{SUMMARY}.broken"),
+    *(ENVIRONMENT_WANTED, HANDED_OVER, ATTACHED, OPENED, CLAIM),
+}
 
 
 def is_own(name: str) -> bool:

@@ -16,10 +16,13 @@ LOST = "LOST"
 UNKNOWN = "UNKNOWN"
 """No readable STATUS, or an end whose exit code could not be seen."""
 
+UNFINISHED = (REGISTERED, RUNNING)
+"""The words of a run that is still to end."""
+
 FINAL = (SUCCESS, ERROR, INTERRUPTED, KILLED, TIMEOUT, REQUEUED, UNKNOWN)
 """The words a run can end with."""
 
-WORDS = (REGISTERED, RUNNING, *FINAL)
+WORDS = (*UNFINISHED, *FINAL)
 """Every word that may be written as the first line of STATUS."""
 
 

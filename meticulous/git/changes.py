@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from meticulous.errors import CommitNotFoundError, NoRepositoryError
-from meticulous.git.command import Question, ask, git_environment
+from meticulous.git.command import ask, environment_without_fetching
 from meticulous.git.worktree import find_root
 
 TYPE_CHECKING = False
@@ -196,10 +196,8 @@ def _missing(root: str, commits: list[str]) -> list[str]:
     feed = "".join(f"{name}^{{commit}}\n" for name in named).encode()
     if not named:
         return commits
-    environment = {**git_environment(), "GIT_NO_LAZY_FETCH": "1"}
-    words = ("cat-file", "--batch-check")
-    with Question(root, *words, feed=feed, environment=environment) as question:
-        lines = question.output().splitlines()
+    environment = environment_without_fetching()
+    lines = ask(root, "cat-file", "--batch-check", feed=feed, environment=environment).splitlines()
     there = {
         n for n, line in zip(named, lines, strict=False) if line.split(b" ")[1:2] == [b"commit"]
     }

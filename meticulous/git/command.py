@@ -63,6 +63,11 @@ def git_environment() -> dict[str, str]:
     return environment
 
 
+def environment_without_fetching() -> dict[str, str]:
+    """Return the environment in which git fetches nothing that a partial clone left out."""
+    return {**git_environment(), "GIT_NO_LAZY_FETCH": "1"}
+
+
 class Answer:
     """What a git process left when it ended.
 

@@ -18,7 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_REF = "refs/meticulous/fetched"
+FETCHED = "refs/meticulous/fetched"
+"""Below this each commit that was fetched has a ref named by its sha."""
+
 _CONFIGURATION = """\
 [core]
 \tbare = true
@@ -79,7 +81,7 @@ class Fetched:
         """Keep a commit that the repository at `root` has, as a whole and without its history."""
         with contextlib.suppress(OSError, GitError):
             self._make(commit)
-            name = f"{_REF}/{commit}"
+            name = f"{FETCHED}/{commit}"
             with Question(root, "update-ref", name, commit) as question:
                 question.output()
             words = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head"]
@@ -91,7 +93,7 @@ class Fetched:
         if not os.path.isdir(self._directory):
             return False
         with contextlib.suppress(GitError):
-            words = ("rev-parse", "--quiet", "--verify", f"{_REF}/{commit}")
+            words = ("rev-parse", "--quiet", "--verify", f"{FETCHED}/{commit}")
             with Question(self._directory, *words) as question:
                 return question.answer().code == 0
         return False

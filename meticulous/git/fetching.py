@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from meticulous.errors import CommitNotFoundError
+from meticulous.git.changes import is_there
 from meticulous.git.command import git_environment
-from meticulous.git.fetched import Fetched
+from meticulous.git.fetched import FETCHED, Fetched
 from meticulous.git.remote import without_credentials
 
-_FETCHED = "refs/meticulous/fetched"
 _TRANSPORTS = "file:git:http:https:ssh"
 _LOOK_SECONDS = 0.05
 
@@ -103,12 +103,12 @@ def _fetch(
     if _is_helper(remote.url):
         return "its URL names a program to run instead of a place, which is not done"
     deadline = time.monotonic() + seconds
-    wanted = ("--depth=1", remote.url, f"{commit}:{_FETCHED}/{commit}")
-    everything = (remote.url, f"+refs/*:{_FETCHED}/all/*")
+    wanted = ("--depth=1", remote.url, f"{commit}:{FETCHED}/{commit}")
+    everything = (remote.url, f"+refs/*:{FETCHED}/all/*")
     problem = "nothing was tried"
     for words in (wanted, everything):
         said = _run(root, words, remote, deadline, is_stopped)
-        if said is None and _is_here(root, commit):
+        if said is None and is_there(root, commit):
             return None
         problem = said or "it does not have the commit"
         if said is not None and not _refuses_names(said):
@@ -149,12 +149,6 @@ def _run(
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     return None if process.returncode == 0 else _reason(errors.decode("utf-8", "replace"), remote)
-
-
-def _is_here(root: str, commit: str) -> bool:
-    from meticulous.git.changes import is_there
-
-    return is_there(root, commit)
 
 
 def _refuses_names(said: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from meticulous.git.command import Question
+from meticulous.git.command import ask
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _NAMED = 5
@@ -38,7 +38,11 @@ def settings() -> list[tuple[str, str]]:
 
 
 def remarks(root: str) -> list[str]:
-    """Name the files of a working tree that are only pointers to large files."""
+    """Name the files of a working tree that are only pointers to large files.
+
+    Raises:
+        GitError: Git failed.
+    """
     pointers = [path for path in _large_files(root) if _is_pointer(os.path.join(root, path))]
     if not pointers:
         return []
@@ -53,9 +57,8 @@ def remarks(root: str) -> list[str]:
 
 
 def _large_files(root: str) -> list[str]:
-    with Question(root, "ls-files", "-z", "--", ":(top,attr:filter=lfs)") as question:
-        answer = question.answer()
-    return [os.fsdecode(path) for path in answer.output.split(b"\0") if path]
+    output = ask(root, "ls-files", "-z", "--", ":(top,attr:filter=lfs)")
+    return [os.fsdecode(path) for path in output.split(b"\0") if path]
 
 
 def _is_pointer(path: str) -> bool:

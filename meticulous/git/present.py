@@ -52,10 +52,8 @@ def places_of(directory: str, commit: str, texts: Sequence[str]) -> list[str]:
         ":(top)",
     )
     with Question(directory, *_PLAIN, *command) as question:
-        answer = question.answer()
-    if answer.code == 1:  # not found
-        return []
-    found = (_PLACE.match(line) for line in answer.output.split(b"\n"))
+        output = question.output(1)  # 1: not found
+    found = (_PLACE.match(line) for line in output.split(b"\n"))
     return [f"{os.fsdecode(place[1])}:{int(place[2])}" for place in found if place]
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from meticulous.errors import GitError, GitNotInstalledError
-from meticulous.git.command import Question, ask, git_environment, is_one_line
+from meticulous.git.command import Question, ask, environment_without_fetching, is_one_line
 from meticulous.git.failure import not_installed
 from meticulous.git.fetching import quiet_environment
 from meticulous.git.remote import CONFIG_WORDS, default_remote, parse_config, without_credentials
@@ -126,7 +126,7 @@ def missing_objects(root: str, commit: str) -> list[str]:
         GitError: Git failed.
     """
     words = ("rev-list", "--objects", "--no-object-names", "--missing=print", "--no-walk", commit)
-    lines = ask(root, *words, environment=_at_home()).split(b"\n")
+    lines = ask(root, *words, environment=environment_without_fetching()).split(b"\n")
     return [line[1:].decode("ascii") for line in lines if line.startswith(b"?")]
 
 
@@ -202,7 +202,7 @@ def held_files(root: str, names: Iterable[tuple[str, str]]) -> set[tuple[str, st
     feed = b"".join(os.fsencode(f"{commit}:{path}\n") for commit, path in simple)
     # The name alone, for which a partial clone needs no content.
     words = ("cat-file", "--batch-check=%(objectname)")
-    lines = ask(root, *words, feed=feed, environment=_at_home()).split(b"\n")
+    lines = ask(root, *words, feed=feed, environment=environment_without_fetching()).split(b"\n")
     return {each for each, line in zip(simple, lines, strict=False) if _NAME.fullmatch(line)}
 
 
@@ -237,11 +237,6 @@ def _ask_remote(root: str, *words: str) -> bytes:
         return output
     said = " ".join(errors.decode("utf-8", "replace").split())
     raise GitError(f"The remote {shown} cannot be asked; git said: {said}")
-
-
-def _at_home() -> dict[str, str]:
-    """Return the environment in which git fetches nothing that a partial clone left out."""
-    return {**git_environment(), "GIT_NO_LAZY_FETCH": "1"}
 
 
 def _is_full_name(name: str) -> bool:
@@ -294,7 +289,7 @@ def _batch(root: str, option: str, names: list[str]) -> bytes:
     if not names:
         return b""
     feed = "".join(f"{name}\n" for name in names).encode()
-    return ask(root, "cat-file", option, feed=feed, environment=_at_home())
+    return ask(root, "cat-file", option, feed=feed, environment=environment_without_fetching())
 
 
 def _reached(root: str, commits: list[str], holders: Iterable[str] = (), *refs: str) -> set[str]:
@@ -304,7 +299,7 @@ def _reached(root: str, commits: list[str], holders: Iterable[str] = (), *refs: 
     feed = "".join(f"{name}\n" for name in [*commits, *(f"^{name}" for name in holders)]).encode()
     words = ("rev-list", "--stdin", *(("--not", *refs) if refs else ()))
     # Listed is what leads back from ours but not from the holders.
-    output = ask(root, *words, feed=feed, environment=_at_home())
+    output = ask(root, *words, feed=feed, environment=environment_without_fetching())
     return set(commits).difference(output.decode("ascii").split())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meticulous.git.changes import is_there
-from meticulous.git.command import Question
+from meticulous.git.command import Question, ask
 from meticulous.git.remote import default_remote, without_credentials
 
 # What decides how files look once they are written.
@@ -60,8 +60,7 @@ class Source:
         """
         form = "--format=%(objectname) %(refname)"
         kinds = ("refs/heads", "refs/tags", "refs/remotes", "refs/replace")
-        with Question(self.directory, "for-each-ref", form, *kinds) as question:
-            return question.output()
+        return ask(self.directory, "for-each-ref", form, *kinds)
 
     def read(self, name: str) -> bytes | None:
         """Return a file of the git directory, None where there is none."""
@@ -82,7 +81,7 @@ def find_source(directory: str) -> Source:
     """
     # Each answer is one line, but for paths with line ends, which are asked for one by one.
     common = _path(directory, "rev-parse", "--git-common-dir")
-    is_bare = _asked(directory, "rev-parse", "--is-inside-work-tree").strip() != b"true"
+    is_bare = ask(directory, "rev-parse", "--is-inside-work-tree").strip() != b"true"
     root = None if is_bare else _path(directory, "rev-parse", "--show-toplevel")
     config = _settings(directory)
     values: dict[str, list[str]] = {}
@@ -159,7 +158,7 @@ def _alternates() -> tuple[str, ...]:
 
 def _settings(directory: str) -> list[tuple[str, str]]:
     """Return the repository's own settings, keys in lower case but for the part in the middle."""
-    answer = _asked(directory, "config", "--local", "--includes", "--list", "-z")
+    answer = ask(directory, "config", "--local", "--includes", "--list", "-z")
     settings = []
     for field in answer.split(b"\0"):
         key, separator, value = field.partition(b"\n")
@@ -178,10 +177,5 @@ def _chosen(
 
 
 def _path(directory: str, *words: str) -> str:
-    answer = _asked(directory, *words)
+    answer = ask(directory, *words)
     return os.path.realpath(os.path.join(directory, os.fsdecode(answer.removesuffix(b"\n"))))
-
-
-def _asked(directory: str, *words: str) -> bytes:
-    with Question(directory, *words) as question:
-        return question.output()

@@ -15,7 +15,6 @@ PAUSE = 0.1
 """Seconds between two looks at a file that is followed."""
 
 _STEP = 2**16
-_UNFINISHED = (status.REGISTERED, status.RUNNING)
 
 
 def read_output(
@@ -57,7 +56,7 @@ def read_output(
                 while chunk := file.read(_STEP):
                     position += len(chunk)
                     yield chunk
-        if record is None or record.status not in _UNFINISHED:
+        if record is None or record.status not in status.UNFINISHED:
             break
         pause(PAUSE)
     if identity is None:

@@ -15,8 +15,6 @@ from meticulous.folder.encoding import revive_numbers
 from meticulous.reader.files import Files
 from meticulous.reader.table.sameness import is_same
 
-_UNFINISHED = (status.REGISTERED, status.RUNNING)
-
 _OURS = (layout.STATUS, layout.METADATA)
 
 _OF_XMEN = "params.yml"
@@ -187,7 +185,7 @@ def _no_status(first: str) -> str:
 
 
 def _is_alive(state: _State, now: float) -> bool | None:
-    if state.word not in _UNFINISHED:
+    if state.word not in status.UNFINISHED:
         return None
     return liveness.is_alive(state.metadata, state.touched or 0.0, now)
 

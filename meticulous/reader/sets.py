@@ -43,8 +43,8 @@ class RunSet:
     """Experiments that belong together.
 
     Attributes:
-        id: What its experiments have in common and no others: the uid of the call that registered
-            them, or the folder of a set of xmen; "" where there is nothing of the kind.
+        id: What its experiments have in common and no others: `set` in their metadata, or the
+            folder of a set of xmen; "" where there is nothing of the kind.
         is_set: Whether they were registered; those that were run at once are in no set, together.
         folder: The folder of a set of xmen; "" for ours.
         records: The experiments, by number or name.
@@ -82,6 +82,14 @@ def sets_of(records: Iterable[Record]) -> list[RunSet]:
         found.setdefault(_key(record), []).append(record)
     sets = [_run_set(key, members) for key, members in found.items()]
     return sorted(sets, key=lambda one: (not one.is_set, one.created is None, _seconds(one)))
+
+
+def type_of(record: Record) -> str:
+    """Return what an experiment carries out: a target, program or class of xmen; "" if unknown."""
+    xmen = _mapping(record.metadata.get("xmen"))
+    version = _mapping(xmen.get("version"))
+    named = ":".join(filter(None, (as_text(version.get(part)) for part in ("module", "class"))))
+    return program_of(record.metadata) or named or as_text(_of_xmen(record).get("type"))
 
 
 def _seconds(one: RunSet) -> float:
@@ -123,7 +131,7 @@ def _run_set(key: _Key, records: list[Record]) -> RunSet:
         is_set=bool(key),
         folder=key[1] if key[:1] == (_OF_XMEN,) else "",
         records=records,
-        types=_once(map(_type, records)),
+        types=_once(map(type_of, records)),
         created=min(filter(None, created), default=None),
         last=max(filter(None, map(_last, records)), default=None),
         statuses=dict(Counter(record.status for record in records).most_common()),
@@ -141,13 +149,6 @@ def _last(record: Record) -> datetime | None:
     if record.status == status.RUNNING:
         return record.heartbeat
     return record.end or record.start
-
-
-def _type(record: Record) -> str:
-    xmen = _mapping(record.metadata.get("xmen"))
-    version = _mapping(xmen.get("version"))
-    named = ":".join(filter(None, (as_text(version.get(part)) for part in ("module", "class"))))
-    return program_of(record.metadata) or named or as_text(_of_xmen(record).get("type"))
 
 
 def _code(record: Record) -> Code:

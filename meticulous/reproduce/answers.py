@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from meticulous.reader.wording import few_text
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 """The outcomes. What the record or the repository does not tell is unknown, never no."""
 
 OUTCOMES = (YES, NO, UNKNOWN)
+
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,6 @@ def unknown(evidence: str, remedy: str = "") -> Answer:
     return Answer(UNKNOWN, evidence, remedy)
 
 
-def count_of(count: int, noun: str) -> str:
-    """Return a count with its noun, such as "1 file" or "2 files"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def some_of(names: list[str], most: int = 3) -> str:
-    """Return the first few of the names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{more}"
+def some_of(names: Sequence[str]) -> str:
+    """Return as many of the names as a line of evidence has room for, and how many more."""
+    return few_text(names, _MOST_NAMES)

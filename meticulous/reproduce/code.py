@@ -1,8 +1,7 @@
-"""The recorded code in a private worktree: found, fetched if need be, and removed afterwards."""
+"""The recorded code: where it can be had, and put into a private worktree, fetched if need be."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from meticulous.git.checkout import Checkout, check_out, size_of
 from meticulous.git.fetching import Remote
 from meticulous.git.source import Source, find_holder_of, find_source, is_kept, same_place
 from meticulous.reader.record import Record
+from meticulous.reproduce.repository import code_of, is_snapshot
 from meticulous.reproduce.workplace import Workplace, check_room
 
 _PLENTY = 20_000_000_000
@@ -50,9 +50,8 @@ def find_code(record: Record, repository: str | None = None, near: Sequence[str]
         CannotReproduceError: The record names no commit.
         GitError: The repository that was named is none, or git cannot work in it.
     """
-    snapshot, commit = (record.metadata.get(key) for key in ("git-snapshot", "githead-sha"))
-    sha = snapshot or commit
-    if not isinstance(sha, str) or not sha or sha.strip("0123456789abcdef"):
+    sha = code_of(record)
+    if sha is None or sha.strip("0123456789abcdef"):
         raise CannotReproduceError("The record does not say from which commit it ran.")
     if repository is not None:
         named = find_source(os.path.abspath(repository))
@@ -63,18 +62,18 @@ def find_code(record: Record, repository: str | None = None, near: Sequence[str]
         if holder is None:
             holder, _ = find_holder_of(sha, [os.getcwd()])
     source = holder or (found[0] if found else None)
-    return Code(sha, bool(snapshot), source, holder is not None, tuple(_remotes(record, source)))
+    remotes = tuple(_remotes(record, source))
+    return Code(sha, is_snapshot(record), source, holder is not None, remotes)
 
 
-@contextlib.contextmanager
-def checked_out(
+def check_out_code(
     code: Code,
     work: Workplace,
     *,
     seconds: float = 300.0,
     is_stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Checkout]:
-    """Yield the code in a private worktree; the user's own tree is neither changed nor needed.
+) -> Checkout:
+    """Put the code into a private worktree; the user's own tree is neither changed nor needed.
 
     The worktree goes with its workplace.
 
@@ -88,7 +87,7 @@ def checked_out(
         check_room(work, size_of(code.source, code.commit))
     name = os.path.basename(code.source.root or "code") if code.source else "code"
     try:
-        checkout = check_out(
+        return check_out(
             work.path("tree", name),
             code.commit,
             code.source,
@@ -100,7 +99,6 @@ def checked_out(
         if code.is_snapshot:
             raise CommitNotFoundError(f"{error} {_about_snapshot(code.commit)}") from error
         raise
-    yield checkout
 
 
 def remarks_on(code: Code, checkout: Checkout) -> list[str]:

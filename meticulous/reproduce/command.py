@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -15,8 +16,15 @@ from meticulous.recorder.secrets.shapes import MARKER
 
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*t?$")
 _OPTION = re.compile(r"--?([A-Za-z][\w.-]*)")
-_NOTEBOOKS = ("ipykernel_launcher", "ipykernel", "colab_kernel_launcher")
-_SHELLS = ("ipython", "bpython", "ptpython", "idle", "jupyter", "jupyter-lab", "jupyter-notebook")
+
+NOTEBOOK, SESSION = "a notebook", "an interactive session"
+"""Into what a person types."""
+
+_SESSIONS = {
+    **dict.fromkeys(("ipykernel_launcher", "ipykernel", "colab_kernel_launcher"), NOTEBOOK),
+    **dict.fromkeys(("ipython", "bpython", "ptpython", "idle", "idlelib"), SESSION),
+    **dict.fromkeys(("jupyter", "jupyter-lab", "jupyter-notebook"), SESSION),
+}
 _INPUT_SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 _OURS = ("meticulous", "meticulous.exe")
 
@@ -171,6 +179,11 @@ def is_interpreter(word: str) -> bool:
     return _INTERPRETER.fullmatch(os.path.basename(word)) is not None
 
 
+def session_of(words: Sequence[str]) -> str | None:
+    """Return `NOTEBOOK` or `SESSION` where that is what a command line starts, else None."""
+    return _SESSIONS.get(os.path.basename(_started(words)).lower())
+
+
 def takes_hook(words: Sequence[str]) -> bool:
     """Say whether a Python interpreter carries the words out that heeds PYTHONPATH."""
     return Command(words).takes_hook
@@ -195,20 +208,35 @@ def _is_by_run(command: Sequence[str], original: Sequence[str]) -> bool:
     )
 
 
+def _started(words: Sequence[str]) -> str:
+    """Return the script or the module that Python is to run, else the program."""
+    first = words[0] if words else ""
+    if not is_interpreter(first):
+        return first
+    script = find_script(words)
+    if script is not None:
+        return script
+    for word, following in itertools.pairwise(words[1:]):
+        if re.fullmatch(r"-[A-Za-z]*m", word):
+            return following
+        if re.match(r"-[A-Za-z]*c", word):
+            break
+    return first
+
+
 def _refuse_sessions(words: Sequence[str]) -> None:
-    names = [os.path.basename(word) for word in words[1:4]]
-    for name in names:
-        if name in _NOTEBOOKS:
-            raise CannotReproduceError(
-                "It was recorded in a notebook, whose cells no command line runs again. Move the "
-                "code into a script, or run the notebook as a program (jupyter nbconvert "
-                "--execute) under `meticulous run`."
-            )
-        if name in _SHELLS:
-            raise CannotReproduceError(
-                "It was recorded in an interactive session, whose input is not in the record. "
-                "Move the code into a script."
-            )
+    session = session_of(words)
+    if session == NOTEBOOK:
+        raise CannotReproduceError(
+            "It was recorded in a notebook, whose cells no command line runs again. Move the "
+            "code into a script, or run the notebook as a program (jupyter nbconvert "
+            "--execute) under `meticulous run`."
+        )
+    if session == SESSION:
+        raise CannotReproduceError(
+            "It was recorded in an interactive session, whose input is not in the record. "
+            "Move the code into a script."
+        )
     if "--multiprocessing-fork" in words or any("spawn_main(" in word for word in words):
         raise CannotReproduceError(
             "It was recorded by a process that only its parent can start (multiprocessing). Make "

@@ -12,6 +12,7 @@ from meticulous.reproduce.comparison import Comparison
 from meticulous.reproduce.comparison.ending import exception_of
 from meticulous.reproduce.environment.drift import determinism_drift
 from meticulous.reproduce.inputs import MISSING
+from meticulous.reproduce.repository import code_of
 from meticulous.reproduce.running import STOPPED, TIMED_OUT
 from meticulous.reproduce.variant import Carried, Variant
 from meticulous.reproduce.verdict import (
@@ -141,5 +142,5 @@ def identity_of(record: Record) -> dict[str, Any]:
         "id": record.id,
         "uid": metadata.get("uid"),
         "directory": str(record.directory),
-        "commit": metadata.get("git-snapshot") or metadata.get("githead-sha"),
+        "commit": code_of(record),
     }

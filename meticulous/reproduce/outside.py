@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
 from meticulous.errors import CannotReproduceError
@@ -11,6 +10,7 @@ from meticulous.folder import layout
 from meticulous.reader.record import Record
 from meticulous.reader.wording import few_text
 from meticulous.reproduce.inputs import argument_values, entries, read_files, written_over
+from meticulous.reproduce.passing import may_be_written_over
 from meticulous.reproduce.paths import below
 
 ALLOW = "--allow-outside"
@@ -38,7 +38,7 @@ def written_outside(
             found.append(os.path.realpath(os.path.join(root, path)))
         elif place == "elsewhere" and os.path.isabs(path) and not _is_of_another(record, path):
             found.append(path)
-    return [path for path in dict.fromkeys(found) if not _is_passing(path)]
+    return [path for path in dict.fromkeys(found) if not may_be_written_over(path)]
 
 
 def refusal_of_writing(paths: Sequence[str]) -> str:
@@ -202,13 +202,6 @@ def _prefixes(path: str) -> Iterator[str]:
     while path:
         yield path
         path = os.path.dirname(path)
-
-
-def _is_passing(path: str) -> bool:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    places = [tempfile.gettempdir(), cache]
-    places += [os.path.realpath(place) for place in places]
-    return any(below(path, place) is not None for place in places)
 
 
 def _is_of_another(record: Record, path: str) -> bool:

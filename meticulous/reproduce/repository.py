@@ -108,7 +108,8 @@ def command_of(record: Record) -> list[str]:
 
 def is_snapshot(record: Record) -> bool:
     """Say whether the code that ran was uncommitted, and kept as a snapshot."""
-    return bool(record.metadata.get("git-snapshot"))
+    name = record.metadata.get("git-snapshot")
+    return isinstance(name, str) and bool(name)
 
 
 def web_address(remote: str) -> str | None:

@@ -6,7 +6,7 @@ A reproduction is one such variant; a diagnosis compares several that differ in 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from meticulous.reader.record import Record, read_record
 from meticulous.reader.wording import few_text
 from meticulous.recorder.ending.outcome import by_exit_code, by_signal
 from meticulous.reproduce.attempt import Attempt
-from meticulous.reproduce.code import Code, checked_out, remarks_on
+from meticulous.reproduce.code import Code, check_out_code, remarks_on
 from meticulous.reproduce.command import recorded_command
 from meticulous.reproduce.comparison import Comparison, Tolerances, compare_results
 from meticulous.reproduce.environment.interpreter import Interpreter
@@ -33,7 +33,7 @@ from meticulous.reproduce.outside import (
 from meticulous.reproduce.paths import spellings
 from meticulous.reproduce.remarks import Rerun, last_lines, remarks_about, remarks_before
 from meticulous.reproduce.running import ENDED, STOPPED, TIMED_OUT, Outcome, run
-from meticulous.reproduce.unlisted import find_unlisted, take_stamps
+from meticulous.reproduce.unlisted import Stamps, find_unlisted, take_stamps
 from meticulous.reproduce.workplace import Workplace, workplace
 
 
@@ -125,45 +125,49 @@ def carry_out(
     command = recorded_command(record)
     environment, _ = read_environment(record)
     with workplace(variant.keep) as work:
-        watcher.tell("checking out the code")
-        with checked_out(variant.code, work, is_stopped=watcher.is_stopped) as checkout:
-            _stop_if_told(watcher)
-            if variant.arrange is not None:
-                variant.arrange(checkout.root)
-            said = [*_about_outside(record, variant, checkout), *remarks_before(record)]
-            watcher.tell("looking at the inputs")
-            inputs = check_inputs(record, checkout.original_root, checkout.root, watcher.is_stopped)
-            _stop_if_told(watcher)
-            prepared = prepare(
-                record,
-                command,
-                checkout,
-                variant.interpreter,
-                environment,
-                attempt.directory,
-                work,
-                variables=variant.variables,
-                values=variant.values,
-                allow_outside=variant.allow_outside,
-            )
-            directory = prepared.launch.directory
-            roots = spellings(checkout.original_root, *prepared.roots)
-            make_reachable(record, roots, checkout.root, work.directory, directory)
-            provide_inputs(record, inputs, checkout.original_root, checkout.root, directory)
-            before = take_stamps(checkout.root)
-            outcome, is_recorded = _run(prepared, variant, attempt, watcher, work)
-            found = read_record(attempt.directory)
-            rerun = Rerun(record, environment, found, prepared, outcome, inputs, work)
-            remarks = [*said, *remarks_on(variant.code, checkout), *remarks_about(rerun)]
-            read_again = read_from_original(record, found, roots, checkout.root)
-            comparison = None
-            if is_recorded and outcome.how == ENDED:
-                watcher.tell("comparing")
-                unlisted = find_unlisted(checkout.root, before, attempt.directory)
-                comparison = _compare(rerun, variant, checkout, unlisted)
-            if variant.keep:
-                remarks.append(f"The private worktree is kept: {checkout.root}")
+        checkout = _check_out(variant, watcher, work)
+        said = [*_about_outside(record, variant, checkout), *remarks_before(record)]
+        watcher.tell("looking at the inputs")
+        inputs = check_inputs(record, checkout.original_root, checkout.root, watcher.is_stopped)
+        _stop_if_told(watcher)
+        prepared = prepare(
+            record,
+            command,
+            checkout,
+            variant.interpreter,
+            environment,
+            attempt.directory,
+            work,
+            variables=variant.variables,
+            values=variant.values,
+            allow_outside=variant.allow_outside,
+        )
+        roots = spellings(checkout.original_root, *prepared.roots)
+        directory = prepared.launch.directory
+        make_reachable(record, roots, checkout.root, work.directory, directory)
+        provide_inputs(record, inputs, checkout.original_root, checkout.root, directory)
+        before = take_stamps(checkout.root)
+        outcome, is_recorded = _run(prepared, variant, attempt, watcher, work)
+        found = read_record(attempt.directory)
+        rerun = Rerun(record, environment, found, prepared, outcome, inputs, work)
+        remarks = [*said, *remarks_on(variant.code, checkout), *remarks_about(rerun)]
+        read_again = read_from_original(record, found, roots, checkout.root)
+        comparison = None
+        if is_recorded and outcome.how == ENDED:
+            watcher.tell("comparing")
+            comparison = _compare(rerun, variant, checkout, before)
+        if variant.keep:
+            remarks.append(f"The private worktree is kept: {checkout.root}")
     return Carried(found, outcome, inputs, checkout, tuple(remarks), comparison, tuple(read_again))
+
+
+def _check_out(variant: Variant, watcher: Watcher, work: Workplace) -> Checkout:
+    watcher.tell("checking out the code")
+    checkout = check_out_code(variant.code, work, is_stopped=watcher.is_stopped)
+    _stop_if_told(watcher)
+    if variant.arrange is not None:
+        variant.arrange(checkout.root)
+    return checkout
 
 
 def _about_outside(record: Record, variant: Variant, checkout: Checkout) -> list[str]:
@@ -197,9 +201,7 @@ def _run(
     return outcome, is_recorded
 
 
-def _compare(
-    rerun: Rerun, variant: Variant, checkout: Checkout, unlisted: Sequence[str]
-) -> Comparison:
+def _compare(rerun: Rerun, variant: Variant, checkout: Checkout, before: Stamps) -> Comparison:
     # Not where it may lie by now: what the program wrote names the place of then.
     roots = rerun.prepared.roots
     return compare_results(
@@ -208,7 +210,7 @@ def _compare(
         variant.tolerances,
         recorded_root=Path(roots[0]) if roots else None,
         reproduced_root=Path(checkout.root),
-        unlisted=unlisted,
+        unlisted=find_unlisted(checkout.root, before, str(rerun.found.directory)),
     )
 
 

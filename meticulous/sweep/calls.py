@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from meticulous.errors import InvalidOptionError
+from meticulous.sweep import code_choices
 from meticulous.sweep.tree import AnyOf, Sweep, sweep_of
 
 if TYPE_CHECKING:
@@ -146,16 +147,18 @@ def launch(
     """
     from meticulous.sweep.launching import in_order
     from meticulous.sweep.settings import setting
+    from meticulous.sweep.upkeep import make_registered
 
     jobs = int(setting("jobs")) if jobs is None else jobs
     code = str(setting("code")) if code is None else code
     command = str(setting("with")) if command is None else command
     if jobs < 1:
         raise InvalidOptionError(f"jobs={jobs} is not possible; choose 1 or more.")
-    if code not in ("recorded", "current"):
-        raise InvalidOptionError(f"code={code!r} is not known; choose 'recorded' or 'current'.")
+    if code not in code_choices.CHOICES:
+        known = " or ".join(map(repr, code_choices.CHOICES))
+        raise InvalidOptionError(f"code={code!r} is not known; choose {known}.")
     records = in_order(_chosen(experiments, _path(experiments_directory), take_up))
-    _reset_lost(records)
+    make_registered(records)
     return _handed_over(records, command, code, take_up) if command else _run(records, jobs, code)
 
 
@@ -189,15 +192,6 @@ def _listed(experiments: Iterable[Any]) -> list[Any]:
 
 def _has_folder(experiment: Any) -> bool:
     return isinstance(getattr(experiment, "curexpdir", None), str)
-
-
-def _reset_lost(records: Sequence[Record]) -> None:
-    from meticulous.folder import status
-    from meticulous.sweep.upkeep import reset
-
-    for record in records:
-        if record.status != status.REGISTERED:
-            reset(str(record.directory))
 
 
 def _run(records: Sequence[Record], jobs: int, code: str) -> list[Outcome]:

@@ -9,7 +9,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -26,9 +25,7 @@ from meticulous.git.command import Question
 from meticulous.git.source import Source, find_holder_of
 from meticulous.git.state import CodeState, read_code_state
 from meticulous.git.worktree import find_root
-
-RECORDED, CURRENT = "recorded", "current"
-"""Which code is run: that of the registration, or what is checked out now."""
+from meticulous.sweep.code_choices import CURRENT, RECORDED
 
 _KEPT_SECONDS = 14 * 86_400.0
 """How long a worktree that nobody uses is kept."""
@@ -38,24 +35,6 @@ _LOCK, _USED = ".lock", ".used"
 
 _held: list[int] = []
 """Descriptors that show, as long as this process lives, which worktrees it uses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The code of a registered experiment.
-
-    Attributes:
-        root: The root of the working tree to run from.
-        state: The state of the checkout, where that is it; None for a worktree.
-    """
-
-    root: str
-    state: CodeState | None = None
-
-    @property
-    def is_worktree(self) -> bool:
-        """Whether it is a worktree made for this purpose."""
-        return self.state is None
 
 
 class CodeFinder:
@@ -71,10 +50,10 @@ class CodeFinder:
     def __init__(self, choice: str = RECORDED) -> None:
         self.choice = choice
         self._states: dict[str, CodeState | GitError] = {}
-        self._found: dict[tuple[str, ...], Code] = {}
+        self._found: dict[tuple[str, ...], str] = {}
 
-    def find(self, folder: str, metadata: Mapping[str, Any]) -> Code:
-        """Return the code to run an experiment from; a worktree is made where one is needed.
+    def find(self, folder: str, metadata: Mapping[str, Any]) -> str:
+        """Return the root of the working tree to run from; a worktree is made where one is needed.
 
         Args:
             folder: The folder of the experiment.
@@ -97,7 +76,7 @@ class CodeFinder:
                 self._found[key] = self._recorded(roots, str(commit), snapshot, folder)
         return self._found[key]
 
-    def _current(self, roots: list[str], commit: str, folder: str) -> Code:
+    def _current(self, roots: list[str], commit: str, folder: str) -> str:
         if not roots:
             raise _no_repository(folder)
         # The experiments may lie in another repository than the code.
@@ -111,16 +90,16 @@ class CodeFinder:
                 "which no commit could stand for. Commit them, or run the recorded code with "
                 "--code recorded."
             )
-        return Code(root, state)
+        return root
 
-    def _recorded(self, roots: list[str], commit: str, snapshot: Any, folder: str) -> Code:
+    def _recorded(self, roots: list[str], commit: str, snapshot: Any, folder: str) -> str:
         for root in roots:
             state = self._state(root)
             if isinstance(state, CodeState) and _is_at(state, commit, snapshot):
-                return Code(root, state)
+                return root
         if not roots:
             raise _no_repository(folder)
-        return Code(worktree_of(str(snapshot or commit), roots))
+        return worktree_of(str(snapshot or commit), roots)
 
     def _state(self, root: str) -> CodeState | GitError:
         if root not in self._states:

@@ -24,15 +24,13 @@ from meticulous.recorder.ending import requeue
 from meticulous.recorder.ending.outcome import Ending, by_exception
 from meticulous.recorder.opening import open_record
 from meticulous.recorder.reproduction import find_order, next_ordinal
+from meticulous.sweep.code_choices import CURRENT, RECORDED
 
 if TYPE_CHECKING:
     from meticulous.experiment.experiment import Experiment
     from meticulous.recorder.opening import OpenRecord, Plan
     from meticulous.recorder.recording import Recording
     from meticulous.recorder.reproduction import Order
-
-CURRENT, RECORDED = "current", "recorded"
-CODE_CHOICES = (RECORDED, CURRENT)
 
 
 class Registered:
@@ -257,7 +255,7 @@ def _tree_of(registered: Registered, code: str) -> str:
         return find_root(os.getcwd()) or os.getcwd()
     from meticulous.sweep.code import CodeFinder
 
-    return CodeFinder(code).find(registered.directory, registered.metadata).root
+    return CodeFinder(code).find(registered.directory, registered.metadata)
 
 
 def _original(folder: str | os.PathLike[str], order: Order | None) -> str:

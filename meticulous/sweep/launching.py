@@ -141,13 +141,13 @@ class Launcher:
             return _taken(present)
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the outcome
         try:
-            code = self._code.find(folder, present.metadata)
+            root = self._code.find(folder, present.metadata)
             process = subprocess.Popen(
                 command_for(present, self._code.choice),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env=_environment(code.root),
+                env=_environment(root),
                 # A Ctrl-C of the terminal is ours; we pass it on, once.
                 process_group=0,
             )
@@ -206,9 +206,9 @@ def command_for(record: Record, code: str) -> list[str]:
     return [python, "-P", "-m", "meticulous", "execute", "--code", code, str(record.directory)]
 
 
-def _environment(code: str) -> dict[str, str]:
+def _environment(root: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key not in _OWN_VARIABLES}
-    return {**kept, layout.CODE_VARIABLE: code}
+    return {**kept, layout.CODE_VARIABLE: root}
 
 
 def _not_started(record: Record, error: Exception) -> str:

@@ -236,7 +236,8 @@ class _Writer:
         self._script = script
         self._defaults = encode_document(self.gate.clean(plain(declaration.defaults())))
         self._ignores_each = False
-        self._set = ""
+        # Not the uid of an experiment, by which run.sh knows its own folder.
+        self._set = clock.new_uid(time.time())
 
     def prepare(self, place: str, code: CodeState, was_missing: bool) -> None:
         """Keep the experiments out of git, all at once where that is possible."""
@@ -251,8 +252,6 @@ class _Writer:
         """Write all files of one experiment, which is going to lie in `directory`."""
         now = time.time()
         uid = clock.new_uid(now)
-        # Its first experiment gives a set the name that no other set has.
-        self._set = self._set or uid
         metadata = {
             **self._facts,
             "uid": uid,

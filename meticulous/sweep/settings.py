@@ -17,6 +17,7 @@ from typing import Any
 from meticulous.errors import SettingError
 from meticulous.folder.writing import exclusively, write_atomically
 from meticulous.git.worktree import find_root
+from meticulous.sweep import code_choices
 
 _PATIENCE = 10.0
 
@@ -50,7 +51,7 @@ def _count(text: str) -> int:
 
 
 def _code(text: str) -> str:
-    if text not in ("recorded", "current"):
+    if text not in code_choices.CHOICES:
         raise ValueError(text)
     return text
 
@@ -66,8 +67,10 @@ KEYS = {
         "", "A command that `meticulous launch` hands each run.sh to.", _text, "a command"
     ),
     "code": Key(
-        "recorded", "Which code is run: that of the registration, or what is checked out.", _code,
-        "recorded or current",
+        code_choices.RECORDED,
+        "Which code is run: that of the registration, or what is checked out.",
+        _code,
+        " or ".join(code_choices.CHOICES),
     ),
 }  # fmt: skip
 """Every setting there is."""

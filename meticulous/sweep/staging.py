@@ -59,7 +59,7 @@ class Staging:
         self._lock = contextlib.ExitStack()
         self._lock.enter_context(exclusively(self._place, _PATIENCE))
         try:
-            recover(self._place)
+            _recover(self._place)
             os.makedirs(self.directory)
             with open(os.path.join(self.directory, _OWNER), "w", encoding="utf-8") as file:
                 json.dump(liveness.identify(os.getpid()), file)
@@ -116,6 +116,15 @@ def recover(experiments_directory: str) -> int:
     Raises:
         OSError: A folder cannot be moved or removed.
     """
+    if not leftovers(experiments_directory):
+        return 0
+    # Without the lock, one that is just beginning could be taken for one that was left.
+    with exclusively(experiments_directory, _PATIENCE):
+        return _recover(experiments_directory)
+
+
+def _recover(experiments_directory: str) -> int:
+    """Do what `recover` does; the caller holds the lock of the directory."""
     found = 0
     for directory in leftovers(experiments_directory):
         found += 1
@@ -127,7 +136,10 @@ def recover(experiments_directory: str) -> int:
 
 
 def leftovers(experiments_directory: str) -> list[str]:
-    """Return the hidden places whose process is gone."""
+    """Return the hidden places whose process is gone.
+
+    For who does not hold the lock of the directory, one that is just beginning may be among them.
+    """
     parent = os.path.join(experiments_directory, layout.REGISTERING)
     try:
         names = sorted(os.listdir(parent))
@@ -142,7 +154,7 @@ def _is_abandoned(directory: str) -> bool:
         with open(os.path.join(directory, _OWNER), encoding="utf-8") as file:
             owner = json.load(file)
     except (FileNotFoundError, ValueError):
-        # Whoever begins there holds the lock of the experiments directory, as we do.
+        # Whoever begins there holds the lock of the experiments directory.
         return os.path.isdir(directory)
     except OSError:
         return False

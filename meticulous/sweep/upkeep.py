@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meticulous.errors import ExperimentRunningError
@@ -34,23 +35,33 @@ def reset(folder: str) -> None:
     forget_launches(folder)
 
 
-def unlink(folder: str) -> bool:
-    """Take an experiment out of its set: it is neither listed nor launched. Its folder stays.
+def make_registered(records: Iterable[Record]) -> None:
+    """Reset those of the experiments that are to be launched and are not registered."""
+    for record in records:
+        if record.status != status.REGISTERED:
+            reset(str(record.directory))
+
+
+def unlink(records: Iterable[Record]) -> list[Record]:
+    """Take experiments out of their set: they are neither listed nor launched. Their folders stay.
 
     Returns:
-        Whether it was in it before.
+        Those that were in it before.
 
     Raises:
-        ExperimentRunningError: It runs.
-        ExperimentsDirectoryError: The folder cannot be written.
+        ExperimentRunningError: One of them runs; then all stay.
+        ExperimentsDirectoryError: A folder cannot be written.
     """
-    record = read_record(folder)
-    if record.status == status.RUNNING:
-        raise ExperimentRunningError(
-            f"Experiment {record.id} runs and stays linked. Stop it, or wait for its end."
-        )
-    change_tags(folder, [UNLINKED])
-    return UNLINKED not in record.tags
+    present = [read_record(record.directory) for record in records]
+    for record in present:
+        if record.status == status.RUNNING:
+            raise ExperimentRunningError(
+                f"Experiment {record.id} runs. Stop it, or wait for its end. Nothing was unlinked."
+            )
+    linked = [record for record in present if UNLINKED not in record.tags]
+    for record in linked:
+        change_tags(str(record.directory), [UNLINKED])
+    return linked
 
 
 def relink(folder: str) -> bool:

@@ -98,6 +98,11 @@ def test_an_expected_error_shows_its_message_alone():
     assert done.stderr == "meticulous: error: the disk is full: free some space\n"
 
 
+def test_a_message_keeps_its_lines_and_steers_no_terminal():
+    done = carry_out(r"raise MeticulousError('two\n\tlines\x1b[31m')")
+    assert done.stderr == "meticulous: error: two\n        lines\\x1b[31m\n"
+
+
 def test_an_interrupt_ends_with_130():
     done = carry_out("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
     assert done.returncode == 130

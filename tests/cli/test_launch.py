@@ -302,9 +302,14 @@ class TestSignalsAndDeaths:
         meticulous("register", "sleeper.py", "number=range(3)")
         return tmp_path / "log"
 
-    def test_an_interrupt_ends_those_that_run_and_leaves_the_others(self, project, sleepers):
+    def test_an_interrupt_ends_those_that_run_and_leaves_the_others(
+        self, project, sleepers, meticulous
+    ):
         process = started(project, LOG=str(sleepers))
         wait_until(sleepers.exists)
+        refused = meticulous("unlink", "2", "1", code=2).stderr
+        assert "Experiment 1 runs." in refused
+        assert "unlinked" not in (folder_of(project, 2) / "metadata.json").read_text()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 130, errors

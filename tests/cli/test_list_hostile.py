@@ -177,6 +177,16 @@ def test_json_holds_no_character_that_steers_a_terminal(command, experiments):
         assert "\xe9" in text
 
 
+def test_no_message_holds_a_character_that_steers_a_terminal(command, experiments):
+    write_record(experiments, "base\x1b[31mline")
+    done = command("show", "baseline")
+    assert done.returncode == 2
+    assert "the nearest: base\\x1b[31mline." in done.stderr
+    done = command("show", "1-2", "--directory", str(experiments), "base\nline")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
+
+
 def test_markdown_holds_values_as_text(command, experiments):
     write_record(experiments, "3", minutes=2, args={"lr": "<b>|`x`"})
     assert "\\<b>\\|\\`x\\`" in command("list", "--format", "markdown").stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meticulous.declare import candidates
 from meticulous.declare.candidates import can_declare
 from meticulous.declare.targets import load_target
 from meticulous.errors import TargetError
@@ -26,6 +27,7 @@ MAYBE = [
     "from base import Base\nclass A(Base): ...\n",
     "from .base import Base\nclass A(Base): ...\n",
     "from base import *\nclass A(Base): ...\n",
+    "try:\n    from base import B\nexcept ImportError:\n    from abc import B\nclass A(B): ...\n",
     "def f(e: 'meticulous.Experiment'): ...\n",
     "import own\ndef f(e: 'own.Base | None', x=1): ...\n",
     "import meticulous\n@meticulous.Experiment.from_function\ndef f(e): ...\n",
@@ -58,6 +60,27 @@ def test_whatever_may_declare_one_is_not(tmp_path, source):
     path = tmp_path / "script.py"
     path.write_bytes(source.encode())
     assert can_declare(str(path))
+
+
+@pytest.mark.parametrize(("needs", "may"), [("numpy", False), ("meticulous-ml>=0.1", True)])
+def test_a_package_may_bring_base_classes_where_it_needs_this_one(
+    tmp_path, monkeypatch, needs, may
+):
+    place = tmp_path / "site-packages"
+    for name, text in {
+        "framework_of_tests/__init__.py": "class Base: ...\n",
+        "framework_of_tests-1.0.dist-info/METADATA": f"Name: framework-of-tests\n"
+        f"Version: 1.0\nRequires-Dist: {needs}\n",
+        "framework_of_tests-1.0.dist-info/top_level.txt": "framework_of_tests\n",
+    }.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    monkeypatch.syspath_prepend(place)
+    candidates._distributions.cache_clear()
+    path = tmp_path / "script.py"
+    path.write_text("from framework_of_tests import Base\nclass A(Base): ...\n")
+    assert can_declare(str(path)) is may
+    candidates._distributions.cache_clear()
 
 
 def test_of_what_was_run_the_error_says_so(tmp_path, monkeypatch):

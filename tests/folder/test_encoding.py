@@ -72,7 +72,7 @@ def test_a_cut_document_is_called_cut_off(value, data):
         decode_document(document[:end])
 
 
-@given(st.lists(st.dictionaries(texts, jsons), min_size=1, max_size=5), st.data())
+@given(st.lists(st.dictionaries(texts, jsons), min_size=1, max_size=3), st.data())
 def test_a_cut_last_line_costs_only_itself(lines, data):
     content = b"".join(encode_line(line) for line in lines)
     last = len(encode_line(lines[-1]))

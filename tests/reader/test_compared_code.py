@@ -53,6 +53,15 @@ def test_without_a_repository_a_remark_says_so(
     assert remark.startswith("which files differ is not known: There is no git repository")
 
 
+def test_a_working_directory_that_is_gone_is_no_place_to_look(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert "model.py" in str(Experiments(recorded).diff(1, 2))
+
+
 def test_git_is_imported_for_a_comparison_only(recorded: Path):
     script = (
         "import sys, meticulous\n"

@@ -95,11 +95,13 @@ if __name__ == "__main__":
     read("removed"), os.remove("removed")
     read("over"), write("over", "w")
     read("replaced"), write("t", "w"), os.replace("t", "replaced")
-    read("moved"), os.rename("moved", "out.moved")
+    read("moved"), os.rename("moved", "t"), os.rename("t", "out.moved")
     write("out.w", "w"), write("out.a", "a"), write("out.x", "x"), read("out.w")
     write("out.tmp", "w"), os.replace("out.tmp", "out.replaced")
     write("out.gone", "w"), os.remove("out.gone")
     os.mkdir("outdir.tmp"), write("outdir.tmp/f", "w"), os.rename("outdir.tmp", "outdir")
+    read("outdir/f")
+    read("folder/x"), os.rename("folder", "out.folder"), read("out.folder/x")
     try:
         open("data.csv", "x")
     except FileExistsError:
@@ -132,7 +134,7 @@ def busy(request, tmp_path_factory) -> Run:
         repository = Repository(folder / "project")
         repository.git("init", "-q", "-b", "main")
         names = ("changed", "removed", "over", "replaced", "moved", "both", "same", "forked")
-        for name in (*names, "data.csv", "one/x", "two/x", "pooled", "given"):
+        for name in (*names, "data.csv", "one/x", "two/x", "folder/x", "pooled", "given"):
             repository.write(name, "a,b\n")
         repository.write(".gitignore", "out*\n")
         with open(repository.directory / "given") as given:
@@ -196,7 +198,8 @@ class TestInputs:
         outside = os.path.join(os.path.dirname(busy.folder.parents[1]), "odd")
         odd = {f"{outside}/{name}" for name in ("line\nfeed", "back\\slash", "ümlaut", "\\udcff")}
         changed = {"changed", "removed", "over", "replaced", "moved", "both"}
-        others = {"data.csv", "one/x", "two/x", "same", "forked", "pooled", "given"}
+        others = {"data.csv", "one/x", "two/x", "folder/x", "same", "forked", "pooled", "given"}
+        # What the program has made itself is none, wherever it has moved it.
         assert busy.names("inputs") == odd | changed | others
         assert {e["path"] for e in busy.files["inputs"] if e["in"] == "elsewhere"} == odd
 
@@ -212,7 +215,7 @@ class TestInputs:
         assert (entry["size"], entry["sha256"]) == (4, None)
         assert entry["unhashed"] == reason
 
-    @pytest.mark.parametrize("name", ["over", "replaced", "moved", "both"])
+    @pytest.mark.parametrize("name", ["over", "replaced", "moved", "both", "folder/x"])
     def test_what_the_program_writes_over_replaces_or_moves_is_hashed_before(self, busy, name):
         assert busy.entry("inputs", name)["sha256"] == sha256(b"a,b\n")
 
@@ -334,7 +337,16 @@ class TestBudget:
 
 class TestOutputs:
     def test_of_all_kinds(self, busy):
-        made = {"out.w", "out.a", "out.x", "out.replaced", "out.moved", "outdir/f", "out.db"}
+        made = {
+            "out.w",
+            "out.a",
+            "out.x",
+            "out.replaced",
+            "out.moved",
+            "outdir/f",
+            "out.folder/x",
+            "out.db",
+        }
         # What was opened for both and stays as it is was only read.
         assert busy.names("outputs") == made | {"over", "replaced", "both"}
 

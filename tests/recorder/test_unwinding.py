@@ -6,16 +6,13 @@ does where there is no glibc, before it loads the recorder.
 
 from __future__ import annotations
 
-import glob
 import json
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from forked_programs import RECORDED_BEFORE, carry_out
+from interpreters import interpreter
 
 NOT_GLIBC = """\
 import os
@@ -23,23 +20,6 @@ def confstr(name): raise ValueError("unrecognized configuration name")
 os.confstr = confstr
 """
 RECORDED = NOT_GLIBC + "from meticulous import Experiment\nexperiment = Experiment({})\n"
-
-HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-PYENV = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
-
-
-def interpreter(version: str) -> str:
-    """Return an interpreter of that version; skip where there is none."""
-    candidates = [sys.executable] if version == HERE else []
-    candidates += filter(None, [shutil.which(f"python{version}")])
-    candidates += sorted(glob.glob(os.path.join(PYENV, "versions", f"{version}.*", "bin/python")))
-    program = "import sys; print('%d.%d' % sys.version_info[:2])"
-    for candidate in candidates:
-        words = [candidate, "-I", "-S", "-c", program]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.stdout.strip() == version:
-            return candidate
-    pytest.skip(f"there is no Python {version} here")
 
 
 @pytest.fixture(scope="module", params=["3.12", "3.13"])

@@ -149,9 +149,12 @@ def test_standard_input_tells_whether_it_ran_unattended(record, stdin, outcome):
     assert answer("unattended", record(metadata={"stdin": stdin}))[0] == outcome
 
 
-def test_a_notebook_is_interactive(record):
+def test_a_notebook_is_interactive_and_a_script_of_a_user_called_jupyter_is_not(record):
     words = ["/usr/bin/python", "-m", "ipykernel_launcher", "-f", "kernel.json"]
     assert answer("unattended", record(metadata={"original-command": words}))[0] == "no"
+    words = ["/home/jupyter/bin/python", "/home/jupyter/train.py"]
+    facts = {"original-command": words, "stdin": "null"}
+    assert answer("unattended", record("2", metadata=facts))[0] == "yes"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from written_records import write_record
 from meticulous.errors import CannotReproduceError, CommitNotFoundError, NoRoomError
 from meticulous.git.fetching import Remote
 from meticulous.reader import read_record
-from meticulous.reproduce.code import checked_out, find_code, remarks_on
+from meticulous.reproduce.code import check_out_code, find_code, remarks_on
 from meticulous.reproduce.workplace import (
     Workplace,
     check_room,
@@ -47,8 +47,8 @@ def checkout(tmp_path: Path):
     @contextlib.contextmanager
     def make(record, repository: Path | None = None, seconds: float = 30.0):
         code = find_code(record, None if repository is None else str(repository))
-        with workplace() as work, checked_out(code, work, seconds=seconds) as found:
-            yield found
+        with workplace() as work:
+            yield check_out_code(code, work, seconds=seconds)
 
     return make
 
@@ -656,8 +656,7 @@ def test_fetching_ends_when_the_user_wants_no_more(repository, record_of, serve)
     def fetch():
         with workplace() as work:
             try:
-                with checked_out(find_code(record), work, is_stopped=stop.is_set):
-                    pass
+                check_out_code(find_code(record), work, is_stopped=stop.is_set)
             except CommitNotFoundError as error:
                 said.append(str(error))
 

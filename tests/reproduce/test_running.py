@@ -93,6 +93,28 @@ class TestRecordedCommand:
             recorded_command(record_with(original_command=..., command=...))
 
     @pytest.mark.parametrize(
+        ("words", "refusal"),
+        [
+            (["python", "-m", "ipykernel_launcher", "-f", "kernel.json"], "notebook"),
+            (["python", "-u", "-m", "IPython"], "interactive session"),
+            (["python", "/usr/bin/ipython"], "interactive session"),
+            (["python", "train.py", "--mode", "idle"], None),
+            (["python", "train.py", "jupyter"], None),
+            (["python", "-m", "train", "jupyter"], None),
+            (["python", "-c", "pass", "-m", "ipython"], None),
+        ],
+    )
+    def test_only_what_is_started_itself_can_be_an_interactive_session(
+        self, record_with, words: list[str], refusal: str | None
+    ):
+        record = record_with(original_command=words, command=words[1:])
+        if refusal is None:
+            assert recorded_command(record).words == tuple(words)
+            return
+        with pytest.raises(CannotReproduceError, match=refusal):
+            recorded_command(record)
+
+    @pytest.mark.parametrize(
         ("words", "script"),
         [
             (["python", "t.py", "-c"], "t.py"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from meticulous.errors import ExperimentsDirectoryError
+from meticulous.folder import layout, liveness
 from meticulous.folder.allocation import claim_number
+from meticulous.folder.writing import exclusively
 from meticulous.sweep.staging import Staging, leftovers, recover
 
 KILLED = """\
@@ -109,6 +114,19 @@ def test_one_that_is_at_work_is_left_alone(tmp_path):
         assert recover(str(tmp_path)) == 0
         staging.publish()
     assert names(tmp_path) == ["1", "2"]
+
+
+def test_one_that_is_just_beginning_is_left_alone(tmp_path):
+    hidden = tmp_path / layout.REGISTERING / "beginning"
+    with ThreadPoolExecutor(1) as pool:
+        with exclusively(str(tmp_path), 10):
+            hidden.mkdir(parents=True)
+            other = pool.submit(recover, str(tmp_path))
+            with contextlib.suppress(TimeoutError):
+                other.result(0.2)  # it has to wait: whose the place is, is not yet said
+            (hidden / "owner.json").write_text(json.dumps(liveness.identify(os.getpid())))
+        assert other.result(60) == 0
+    assert hidden.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")

@@ -8,7 +8,7 @@ import click
 
 from meticulous.cli.choosing import choosing_options
 from meticulous.cli.identifiers import directory_option, ids_argument
-from meticulous.cli.questions import QuestionCommand
+from meticulous.cli.questions import QuestionCommand, repository_option
 
 if TYPE_CHECKING:
     from meticulous.reader import Record
@@ -44,11 +44,7 @@ conditions; 2 for a mistake in what was asked.
     help="How to write it. markdown and json have everything about each experiment.",
 )
 @click.option("--output", metavar="FILE", help="Write it to a file instead of the screen.")
-@click.option(
-    "--repository",
-    metavar="DIR",
-    help="A clone that has the commits.  [default: where the experiments lie, or here]",
-)
+@repository_option
 @directory_option
 def audit(
     words: tuple[str, ...],

@@ -6,13 +6,15 @@ import os
 
 import click
 
+from meticulous.sweep.code_choices import CHOICES, RECORDED
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", metavar="FOLDER")
 @click.option(
     "--code",
-    type=click.Choice(["recorded", "current"]),
-    default="recorded",
+    type=click.Choice(CHOICES),
+    default=RECORDED,
     show_default=True,
     help="Refuse code that is not what was registered, or run the present code and record that.",
 )

@@ -9,6 +9,7 @@ import click
 from meticulous.cli.choosing import choosing_options
 from meticulous.cli.identifiers import CountsBackwards, directory_option, ids_argument
 from meticulous.cli.sections import SectionedCommand
+from meticulous.sweep.code_choices import CHOICES
 
 _EXAMPLES = """\b
 Examples:
@@ -44,7 +45,7 @@ class LaunchCommand(CountsBackwards, SectionedCommand):
 )
 @click.option(
     "--code",
-    type=click.Choice(["recorded", "current"]),
+    type=click.Choice(CHOICES),
     help="Run the code of the registration, from a worktree of its commit where the checkout has "
     "moved on; or what is checked out, and record that. [default: recorded, or as set]",
 )

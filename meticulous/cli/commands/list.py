@@ -138,12 +138,11 @@ def _list_sets(place: str, options: dict[str, Any]) -> int:
         raise click.UsageError(f"--sets has no form in {data_format}; choose json, or none.")
     sets, chosen = gather_sets(place, options)
     if data_format == "json":
-        import orjson
-
         from meticulous.cli.exact_output import escaped_json, print_exactly
+        from meticulous.folder.encoding import encode_document
+        from meticulous.folder.plain import plain
 
-        data = orjson.dumps(as_objects(sets), option=orjson.OPT_INDENT_2)
-        print_exactly(escaped_json(data) + b"\n")
+        print_exactly(escaped_json(encode_document(plain(as_objects(sets)))))
     else:
         print_sets(sets, place)
     return _conclude(place, chosen, data_format == "table", is_blank=False)

@@ -26,9 +26,8 @@ def unlink(words: tuple[str, ...], directory: str | None) -> None:
     """
     from meticulous.cli.sets import ids_text, records_named
     from meticulous.cli.wording import count_text
-    from meticulous.sweep.upkeep import unlink as unlink_one
+    from meticulous.sweep.upkeep import unlink as unlink_all
 
-    found = records_named(words, directory)
-    records = [record for record in found if unlink_one(str(record.directory))]
+    records = unlink_all(records_named(words, directory))
     what = count_text(len(records), "experiment")
     click.echo(f"Unlinked {what}{f': {ids_text(records)}' if records else ''}.", err=True)

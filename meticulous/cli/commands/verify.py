@@ -8,7 +8,7 @@ import click
 
 from meticulous.cli.choosing import choosing_options
 from meticulous.cli.identifiers import directory_option, ids_argument
-from meticulous.cli.questions import QuestionCommand
+from meticulous.cli.questions import QuestionCommand, repository_option
 
 if TYPE_CHECKING:
     from meticulous.reproduce.verify import Verification
@@ -44,11 +44,7 @@ mistake in what was asked. What is unknown is told, and is no failure.
     is_flag=True,
     help="Ask the remote for the commit, and the package index for the packages.",
 )
-@click.option(
-    "--repository",
-    metavar="DIR",
-    help="A clone that has the commits.  [default: where the experiments lie, or here]",
-)
+@repository_option
 @directory_option
 @click.option(
     "--json",

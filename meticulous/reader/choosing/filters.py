@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from meticulous.errors import InvalidQueryError, MeticulousError
+from meticulous.errors import InvalidQueryError
 from meticulous.reader.choosing.names import Spelling, spell_out
 from meticulous.reader.choosing.operands import Operand
 from meticulous.reader.choosing.rewriting import rewrite
@@ -50,18 +50,16 @@ class Filter:
         texts = [name for name, values in columns.items() if _is_text(values)]
         for name in texts:
             columns[name] = [_encodable(value) for value in columns[name]]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                # An id may hold what pandas' text cannot.
-                frame = to_frame(Table([str(row) for row in range(len(table))], columns))
-                # Unlike categories it has an order, and unlike objects it knows missing values.
-                frame = frame.astype(dict.fromkeys(texts, "string[python]"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # An id may hold what pandas' text cannot.
+            frame = to_frame(Table([str(row) for row in range(len(table))], columns))
+            # Unlike categories it has an order, and unlike objects it knows missing values.
+            frame = frame.astype(dict.fromkeys(texts, "string[python]"))
+            try:
                 return matching(frame, self.expression)
-        except MeticulousError:
-            raise
-        except Exception as error:  # pandas raises whatever its operations happen to raise
-            raise InvalidQueryError(self._explain(error, table)) from error
+            except Exception as error:  # pandas raises whatever its operations happen to raise
+                raise InvalidQueryError(self._explain(error, table)) from error
 
     def passed_over(self, table: Table) -> str:
         """Return in a sentence whose values were not compared for their type; "" when none were.

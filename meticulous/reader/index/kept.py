@@ -11,8 +11,9 @@ from meticulous.reader.index import cachefile
 from meticulous.reader.index.columnar import Column, Columns, Shape, put_together, take_apart
 from meticulous.reader.index.packing import Packed, pack
 from meticulous.reader.index.sound import FILES, Sound
+from meticulous.reader.table import table
 
-PARTS = ("facts", "args", "default_args", "summary", "metadata")
+PARTS = ("facts", *table.PARTS)
 """The parts that are taken apart; the first holds what is derived from files and metadata."""
 
 STAMP = 2 * len(FILES)

@@ -10,6 +10,9 @@ def is_same(a: Any, b: Any) -> bool:
 
     1 and 1.0 are the same number, NaN is the same as NaN, and true is not 1.
     """
+    kind = type(a)
+    if kind is type(b) and kind is not list and kind is not dict:  # as in most of a long table
+        return bool(a == b or (a != a and b != b))
     return kinship(a, b) is not None
 
 

@@ -75,6 +75,7 @@ class RunFiles:
         self.unlisted_outputs = 0
         self.missing: list[str] = []
         self._made: set[str] = set()
+        self._moved_inputs: dict[str, Input] = {}
         self._declared: dict[str, None] = {}
         self._arguments: dict[str, Identity | None] = {}
 
@@ -116,19 +117,30 @@ class RunFiles:
 
     def _moved(self, sighting: Sighting) -> None:
         source, target = sighting.path, sighting.further
-        self._made.add(target)
-        if source in self.inputs:
-            self.inputs[source].path = target
-        before = sighting.identity
         if os.path.isdir(target):
-            inside = source.rstrip("/") + "/"
-            for path in [path for path in self.outputs if path.startswith(inside)]:
-                self.outputs[target + path[len(source) :]] = self.outputs.pop(path)
-            for path in files_below(target):
-                self.outputs.setdefault(path, Output())
+            self._folder_moved(source, target)
             return
+        self._made.add(target)
+        known = self._moved_inputs.pop(source, None) or self.inputs.get(source)
+        if known is not None and known.path == source:
+            self._input_moved(known, target)
         moved = self.outputs.pop(source, Output())
-        self.outputs[target] = Output(moved.found, before)
+        self.outputs[target] = Output(moved.found, sighting.identity)
+
+    def _folder_moved(self, source: str, target: str) -> None:
+        inside = source.rstrip("/") + "/"
+        for known in self.inputs.values():
+            if known.path.startswith(inside):
+                self._input_moved(known, target + known.path[len(source) :])
+        for path in [path for path in self.outputs if path.startswith(inside)]:
+            self.outputs[target + path[len(source) :]] = self.outputs.pop(path)
+        for path in files_below(target):
+            self._made.add(path)
+            self.outputs.setdefault(path, Output())
+
+    def _input_moved(self, known: Input, target: str) -> None:
+        known.path = target
+        self._moved_inputs[target] = known
 
     def _hashed(self, sighting: Sighting) -> None:
         known = self.inputs.get(sighting.path)

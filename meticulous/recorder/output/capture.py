@@ -6,7 +6,8 @@ import io
 import sys
 
 from meticulous.errors import InvalidOptionError
-from meticulous.recorder.output.descriptor import DESCRIPTORS, DescriptorStream
+from meticulous.recorder.output.carrier import DESCRIPTORS
+from meticulous.recorder.output.descriptor import DescriptorStream
 from meticulous.recorder.output.python import PythonStream
 
 TYPE_CHECKING = False

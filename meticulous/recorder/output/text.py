@@ -132,8 +132,8 @@ class _HandingOver(_Bytes):
 
     def become_direct(self) -> None:
         """Write to the descriptor from now on, without a line of Python, so at any late moment."""
-        # Without the writer, which holds Python's own stream: that one is flushed when it goes, and
-        # a circle of references would keep it to the end.
+        # Without the writer, which holds this stream: a circle of references would keep both to the
+        # end.
         self.writer = _Descriptor(self.writer)
         nothing_to_do = bool
         vars(self).update(write=self.writer.write, flush=nothing_to_do)

@@ -6,12 +6,12 @@ import shlex
 
 from meticulous.folder import layout
 from meticulous.reader.files import Files
-from meticulous.reproduce.answers import YES, Answer, count_of, no, unknown, yes
+from meticulous.reader.wording import count_text
+from meticulous.reproduce.answers import YES, Answer, no, unknown, yes
 from meticulous.reproduce.audit.subject import Subject
+from meticulous.reproduce.command import session_of
 from meticulous.reproduce.repository import code_of, command_of
 from meticulous.reproduce.verify.code import check_commit, check_sources, published
-
-_NOTEBOOK = ("ipykernel_launcher", "ipykernel", "jupyter", "ipython")
 
 
 def commit(subject: Subject) -> Answer:
@@ -69,7 +69,7 @@ def arguments(subject: Subject) -> Answer:
     if not record.args:
         return yes("the program was given no arguments")
     missing = [name for name in record.args if name not in record.default_args]
-    count = count_of(len(record.args), "argument")
+    count = count_text(len(record.args), "argument")
     if not missing:
         return yes(f"{count}, {len(record.changed_args)} of them not as by default")
     if len(missing) < len(record.args):
@@ -97,8 +97,7 @@ def description(subject: Subject) -> Answer:
 
 def unattended(subject: Subject) -> Answer:
     """Say whether the program needed nobody, and nothing, at its standard input."""
-    words = command_of(subject.record)
-    if any(name in word for word in words[:4] for name in _NOTEBOOK):
+    if session_of(command_of(subject.record)) is not None:
         return no("it ran in an interactive session", "make a script of it, and run that")
     stdin = subject.record.metadata.get("stdin")
     if stdin in ("null", "closed"):

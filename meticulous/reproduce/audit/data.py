@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 from meticulous.folder import layout, status
 from meticulous.reader.files import Files
 from meticulous.reader.record import Record
-from meticulous.reproduce.answers import Answer, count_of, no, some_of, unknown, yes
+from meticulous.reader.wording import count_text
+from meticulous.reproduce.answers import Answer, no, some_of, unknown, yes
 from meticulous.reproduce.audit.subject import Subject
+from meticulous.reproduce.passing import is_temporary
 from meticulous.reproduce.repository import code_of
 from meticulous.reproduce.verdict import CANNOT, POSITIVE
-from meticulous.reproduce.verify.files import ELSEWHERE, REPOSITORY, Listed
+from meticulous.reproduce.verify.files import ELSEWHERE, REPOSITORY
 
 _NOT_LISTED = f"the record has no {layout.FILES}, so that its files are not known"
 
@@ -32,7 +32,7 @@ def inputs(subject: Subject) -> Answer:
         )
     if not listing.inputs:
         return yes("the program read no file of its own")
-    return yes(f"{count_of(len(listing.inputs), 'file')} with sha256")
+    return yes(f"{count_text(len(listing.inputs), 'file')} with sha256")
 
 
 def data(subject: Subject) -> Answer:
@@ -49,7 +49,7 @@ def data(subject: Subject) -> Answer:
         return yes(
             "every file that was read is in the commit" if listing.inputs else "none is read"
         )
-    temporary = [file.path for file in outside if _is_temporary(file)]
+    temporary = [file.path for file in outside if is_temporary(file.path)]
     if temporary:
         return no(
             f"read from a temporary folder: {some_of(temporary)}",
@@ -73,7 +73,7 @@ def outputs(subject: Subject) -> Answer:
             f"written elsewhere: {some_of(astray)}",
             "write results with experiment.open(NAME), into the folder of the experiment",
         )
-    return yes(count_of(len(listing.outputs), "file") if listing.outputs else "it wrote no file")
+    return yes(count_text(len(listing.outputs), "file") if listing.outputs else "it wrote no file")
 
 
 def success(subject: Subject) -> Answer:
@@ -128,8 +128,3 @@ def _is_commit_here(subject: Subject) -> bool:
 def _verdict(record: Record) -> str | None:
     word = Files(record.directory).mapping(layout.REPRODUCTION).get("verdict")
     return word if isinstance(word, str) else None
-
-
-def _is_temporary(file: Listed) -> bool:
-    places = {tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"}  # noqa: S108 - compared only
-    return any(Path(file.path).is_relative_to(place) for place in places)

@@ -10,7 +10,7 @@ from meticulous.folder import layout, status
 from meticulous.reproduce.answers import Answer, no, some_of, unknown, yes
 from meticulous.reproduce.audit.subject import Subject
 from meticulous.reproduce.environment.drift import RECORDER, normalized
-from meticulous.reproduce.environment.pins import project_packages
+from meticulous.reproduce.environment.pins import commit_below, project_packages
 from meticulous.reproduce.repository import web_address
 
 _RUN_AGAIN = "run it again with this version of meticulous, which records it"
@@ -33,8 +33,7 @@ def installable(subject: Subject) -> Answer:
     found = _packages(subject)
     if not found:
         return unknown("the record does not tell where its packages come from")
-    commit = subject.record.metadata.get("githead-sha")
-    own = project_packages(subject.environment, commit if isinstance(commit, str) else None)
+    own = project_packages(subject.environment, commit_below(subject.record))
     private = []
     for package in found:
         name = normalized(str(package["name"]))

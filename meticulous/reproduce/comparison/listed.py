@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +14,12 @@ from meticulous.reader.files import Files
 from meticulous.reproduce.comparison.normal_text import normalize_name
 from meticulous.reproduce.comparison.places import Place, Places
 from meticulous.reproduce.comparison.tally import A_CACHE
+from meticulous.reproduce.passing import is_cached, is_temporary
 from meticulous.reproduce.verdict import TEMPORARY
 
 _REPOSITORY = "repository"
 FOLDER = "experiment"
 """What files.json says of a file that lies in the folder of the experiment."""
-
-_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/var/folders")  # noqa: S108
 
 Key = tuple[str, str]
 
@@ -95,13 +93,13 @@ def pair_outputs(recorded: str, reproduced: str, places: Places) -> Iterator[Pai
         is_outside = where != FOLDER
         if is_outside and not lists_both:
             remark = "only one of the runs has a list of what it wrote outside its folder"
-            yield Pair(name, one, other, remark, not _is_temporary(name), is_known=False)
+            yield Pair(name, one, other, remark, not is_temporary(name), is_known=False)
             continue
-        if is_outside and (one is None or other is None) and _is_temporary(name):
+        if is_outside and (one is None or other is None) and is_temporary(name):
             yield Pair(name, one, other, TEMPORARY, decides=False)
             continue
         remark = f"named {renamed[key][1]} now" if key in renamed else ""
-        if is_outside and _is_cached(name):
+        if is_outside and is_cached(name):
             yield Pair(name, one, other, A_CACHE, decides=False)
         else:
             yield Pair(name, one, other, remark)
@@ -205,16 +203,6 @@ def _size_of(path: str) -> int | None:
         return os.stat(path).st_size
     except OSError:
         return None
-
-
-def _is_temporary(name: str) -> bool:
-    folders = {*_TEMPORARY, tempfile.gettempdir()}
-    return name.startswith(tuple(f"{folder}{os.sep}" for folder in folders))
-
-
-def _is_cached(name: str) -> bool:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return name.startswith((f"{cache}{os.sep}", f"{os.path.realpath(cache)}{os.sep}"))
 
 
 def _renamed(one: Mapping[Key, Any], other: Mapping[Key, Any], places: Places) -> dict[Key, Key]:

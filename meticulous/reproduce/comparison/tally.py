@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -252,8 +252,6 @@ def weighed(finding: Finding, applied: Applied, name: str) -> Finding:
         applied: The tolerance of its result; one that names the result makes it decide.
         name: The name by which a value of the summary or a series may be seen to measure time.
     """
-    from dataclasses import replace
-
     if applied.tolerance.is_ignored:
         return replace(finding, decides=False, tolerance=str(applied))
     is_measurable = finding.part in ("summary", "metrics") and not applied.is_explicit

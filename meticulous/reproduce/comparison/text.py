@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import IO
 
@@ -114,8 +114,6 @@ def _compare_stream(
 
 
 def _informative(finding: Finding, decides: bool) -> Finding:
-    from dataclasses import replace
-
     return finding if decides else replace(finding, decides=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ from meticulous.reproduce.diagnosis.survey import (
 )
 from meticulous.reproduce.environment.drift import normalized
 from meticulous.reproduce.environment.interpreter import CURRENT, RECREATE, Interpreter
+from meticulous.reproduce.environment.places import recorded_root
 from meticulous.reproduce.environment.prepare import prepare_environment, read_environment
 from meticulous.reproduce.reproduction import (
     Attempted,
@@ -191,7 +193,8 @@ def _restored(record: Record) -> tuple[Interpreter | None, str]:
 
 
 def _is_among(requirement: str, names: list[str]) -> bool:
-    return any(normalized(requirement).startswith(name) for name in names)
+    found = re.match(r"[\w.-]+", requirement)
+    return found is not None and normalized(found[0]) in map(normalized, names)
 
 
 def _investigate(
@@ -275,8 +278,6 @@ def _made_already(
 
 
 def _root_of(record: Record) -> Path:
-    from meticulous.reproduce.environment.places import recorded_root
-
     environment, _ = read_environment(record)
     return Path(recorded_root(environment, record.metadata) or os.devnull)
 

@@ -11,6 +11,7 @@ from meticulous.errors import GitError
 from meticulous.folder.hashing import sha256_of
 from meticulous.git.present import changed_since, places_of
 from meticulous.reader.record import Record, as_texts
+from meticulous.reader.wording import few_text
 from meticulous.recorder.files.left_out import CODE as CODE_ENDINGS
 from meticulous.reproduce.code import Code
 from meticulous.reproduce.command import RecordedCommand
@@ -39,6 +40,11 @@ _MOST_CANDIDATES = 100
 
 _MOST_IMITATED = 4
 """How many times the present processors a program is told that it has, as it had then."""
+
+_MOST_NAMED = 3
+"""Files that are named where there are many."""
+
+_CORE_KEYS = ("logical-cores", "affinity-cores")
 
 _NOT_INSTALLED = "it could not be installed"
 _MACHINE = {"cpu": "processor", "gpu": "GPU", "driver": "driver", "platform": "platform"}
@@ -154,9 +160,6 @@ def cores_of(environment: Mapping[str, Any]) -> Cores | None:
     return Cores(logical, usable or logical) if logical else None
 
 
-_CORE_KEYS = ("logical-cores", "affinity-cores")
-
-
 def present_cores() -> Cores:
     """Return the processors of this machine."""
     logical = os.cpu_count() or 1
@@ -227,10 +230,14 @@ def _look_at_paths(known: Known, scene: Scene) -> None:
     places: list[str] = []
     if known.code.source is not None and known.code.has_it:
         places = places_of(known.code.source.directory, known.code.commit, roots)
-    what = f"{_named(read)}, read from {known.roots[0]} instead of the private worktree"
+    what = (
+        f"{few_text(read, _MOST_NAMED)}, read from {known.roots[0]} instead of the private worktree"
+    )
     if places:
         scene.roots += roots
-        scene.factors.append(Factor(PATHS, f"{what}; the path stands in {_named(places)}"))
+        scene.factors.append(
+            Factor(PATHS, f"{what}; the path stands in {few_text(places, _MOST_NAMED)}")
+        )
     else:
         scene.factors.append(Factor(PATHS, what, "no file of the commit names that folder"))
 
@@ -268,10 +275,10 @@ def _look_at_present(known: Known, scene: Scene) -> None:
             )
     commit = known.code.commit[:10]
     if scene.code:
-        what = f"{_named(list(scene.code))} changed since {commit}"
+        what = f"{few_text(list(scene.code), _MOST_NAMED)} changed since {commit}"
         scene.factors.append(Factor(CODE, what, is_in_reproduction=False))
     if scene.inputs:
-        what = f"{_named(list(scene.inputs))} changed since {commit}"
+        what = f"{few_text(list(scene.inputs), _MOST_NAMED)} changed since {commit}"
         scene.factors.append(Factor(INPUTS, what, is_in_reproduction=False))
     changes = tuple(
         (name, f"{name} {_or_none(value)} -> {_or_none(os.environ.get(name))}")
@@ -343,9 +350,3 @@ def _or_none(value: object) -> str:
 def _mapping(values: Mapping[str, Any], key: str) -> dict[str, Any]:
     found = values.get(key)
     return found if isinstance(found, dict) else {}
-
-
-def _named(words: Sequence[str]) -> str:
-    unique = list(dict.fromkeys(words))
-    more = f" and {len(unique) - 3} more" if len(unique) > 3 else ""
-    return f"{', '.join(unique[:3])}{more}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from meticulous.errors import GitError
+from meticulous.folder import layout
+from meticulous.folder.hashing import sha256_of
 from meticulous.git.command import ask
+from meticulous.reader.files import Files
+from meticulous.reader.record import Record
 from meticulous.recorder.environment.packages import requirements
 from meticulous.reproduce.environment.drift import RECORDER, normalized
 
@@ -63,6 +66,20 @@ class Pins:
     project: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     has_recorder: bool = False
+
+
+def read_pins(record: Record) -> Pins | None:
+    """Return the packages of a record; None where it does not tell them."""
+    files = Files(record.directory)
+    content = files.read(layout.REQUIREMENTS)
+    text = None if content is None else content.data.decode("utf-8", "replace")
+    return recorded_pins(files.mapping(layout.ENVIRONMENT), commit_below(record), text)
+
+
+def commit_below(record: Record) -> str | None:
+    """Return the commit that was checked out, also where a snapshot was taken on top of it."""
+    commit = record.metadata.get("githead-sha")
+    return commit if isinstance(commit, str) and commit else None
 
 
 def recorded_pins(
@@ -190,7 +207,7 @@ def _from_file(name: str, archive: Mapping[str, Any]) -> tuple[str | None, str]:
     kind, _, digest = str(archive.get("hash") or "").partition("=")
     try:
         is_there = path.is_file()
-        if is_there and kind == "sha256" and _digest(path) != digest:
+        if is_there and kind == "sha256" and sha256_of(str(path)) != digest:
             return None, f"the file {path}, from which it was installed, has changed"
     except OSError:
         is_there = False
@@ -212,11 +229,6 @@ def _holds(root: str, commit: str) -> bool:
     except (GitError, OSError):
         return False
     return True
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pins_of_text(text: str) -> Pins:

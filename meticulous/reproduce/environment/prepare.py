@@ -23,7 +23,7 @@ from meticulous.reproduce.environment.imports import imported_packages
 from meticulous.reproduce.environment.installing import LONGEST_SECONDS
 from meticulous.reproduce.environment.interpreter import MATCH, MODES, RECREATE, Interpreter
 from meticulous.reproduce.environment.interpreters import find_interpreter, parse_version
-from meticulous.reproduce.environment.pins import project_packages, recorded_pins
+from meticulous.reproduce.environment.pins import commit_below, project_packages, read_pins
 from meticulous.reproduce.environment.places import project_path, recorded_python_path
 from meticulous.reproduce.environment.present import (
     chosen_of,
@@ -64,7 +64,7 @@ def prepare_environment(
     recorded, remarks = read_environment(record)
     outside, inside = _python_path(recorded, record.metadata, mode)
     remarks += [f"{place}, of the recorded PYTHONPATH, is not there." for place in _absent(outside)]
-    project = project_packages(recorded, _commit(record))
+    project = project_packages(recorded, commit_below(record))
     made = None
     if mode == RECREATE:
         made, said = _recreate(recorded, record, cache, seconds)
@@ -157,10 +157,7 @@ def _refuse(
 def _recreate(
     recorded: Mapping[str, Any], record: Record, cache: str | None, seconds: float
 ) -> tuple[Recreated, list[str]]:
-    files = Files(record.directory)
-    content = files.read(layout.REQUIREMENTS)
-    text = content.data.decode("utf-8", "replace") if content else None
-    pins = recorded_pins(recorded, _commit(record), text)
+    pins = read_pins(record)
     if pins is None:
         raise EnvironmentUnavailableError(
             f"Experiment {record.id} does not record its packages (it has neither a readable "
@@ -208,11 +205,6 @@ def _python_path(
 
 def _absent(places: Sequence[str]) -> list[str]:
     return [place for place in places if not os.path.exists(place)]
-
-
-def _commit(record: Record) -> str | None:
-    commit = record.metadata.get("githead-sha")
-    return commit if isinstance(commit, str) and commit else None
 
 
 def _about_variables(variables: Mapping[str, str | None]) -> Iterator[str]:

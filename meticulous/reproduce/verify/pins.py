@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from meticulous.errors import MeticulousError
-from meticulous.folder import layout
-from meticulous.reader.files import Files
 from meticulous.reader.record import Record
-from meticulous.reproduce.answers import Answer, count_of, no, some_of, unknown, yes
-from meticulous.reproduce.environment.pins import NotInstalled, Pin, Pins, recorded_pins
+from meticulous.reader.wording import count_text
+from meticulous.reproduce.answers import Answer, no, some_of, unknown, yes
+from meticulous.reproduce.environment.pins import NotInstalled, Pin, read_pins
 
 Index = Callable[[Sequence[Pin]], list[NotInstalled]]
 """Asks the package indexes about pins, and returns those that cannot be installed."""
@@ -40,17 +39,7 @@ def check_pins(record: Record, index: Index | None) -> Answer:
         )
     if index is None:
         return unknown(
-            f"no index was asked about its {count_of(len(pins.pins), 'package')}", "--online asks"
+            f"no index was asked about its {count_text(len(pins.pins), 'package')}", "--online asks"
         )
     remark = f" ({pins.remarks[0]})" if pins.remarks else ""
     return yes(f"all {asked} packages can be installed{remark}")
-
-
-def read_pins(record: Record) -> Pins | None:
-    """Return the packages of a record; None where it does not tell them."""
-    files = Files(record.directory)
-    content = files.read(layout.REQUIREMENTS)
-    text = None if content is None else content.data.decode("utf-8", "replace")
-    commit = record.metadata.get("githead-sha")
-    known = commit if isinstance(commit, str) and commit else None
-    return recorded_pins(files.mapping(layout.ENVIRONMENT), known, text)

@@ -29,14 +29,10 @@ class Copied:
     Attributes:
         entries: One for each regular file, as files.json has them.
         left_out: What is neither a file, a folder nor a link, such as a named pipe.
-        linked: How many files share their content with the original.
-        size: Bytes of all files.
     """
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    linked: int = 0
-    size: int = 0
 
 
 def measure(source: str, without: frozenset[str]) -> tuple[int, int]:
@@ -82,11 +78,9 @@ def copy_files(source: str, target: str, without: frozenset[str], link: bool) ->
             copied.left_out.append(name)
         else:
             if link and _linked(path, new):
-                copied.linked += 1
                 digest, reason = _hashed(path, found.st_size, budget)
             else:
                 digest, reason = copy_file(path, new), None
-            copied.size += found.st_size
             copied.entries.append(_entry(place, found, digest, reason))
     for folder, found in reversed(folders):
         _set_times(folder, found)

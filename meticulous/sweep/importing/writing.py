@@ -27,7 +27,7 @@ _LARGEST_SCRIPT = 1 << 20
 
 def write_experiment(
     found: XmenExperiment, folder: str, experiment_id: str, name: str, link: bool
-) -> Copied:
+) -> None:
     """Write all files of an experiment into a folder that nobody sees yet.
 
     Args:
@@ -72,7 +72,6 @@ def write_experiment(
     if found.status in status.FINAL:
         present = [name for name in layout.SEALED if os.path.lexists(os.path.join(folder, name))]
         hashing.write_sums(folder, present)
-    return copied
 
 
 def _metadata(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from meticulous.reproduce.comparison.formats.arrays import compare_arrays, load_numpy
 from meticulous.reproduce.comparison.formats.choosing import NotComparableError
 from meticulous.reproduce.comparison.places import Places
 from meticulous.reproduce.comparison.tally import Tallies, Tally
@@ -52,16 +53,14 @@ def _compare_frames(one: Any, other: Any, tally: Tally, place: str) -> None:
         tally.same(one.width * one.height)
         return
     try:
-        import numpy as np
-    except ImportError:
+        np = load_numpy()
+    except NotComparableError:
         from PIL import ImageChops
 
         bands = ImageChops.difference(*pixels).getextrema()
         greatest = max(band[1] for band in (bands if isinstance(bands[0], tuple) else [bands]))
         tally.unequal("pixels", f"pixels that differ by up to {greatest}", place)
         return
-    from meticulous.reproduce.comparison.formats.arrays import compare_arrays
-
     compare_arrays(np.asarray(pixels[0]), np.asarray(pixels[1]), tally, place)
 
 
