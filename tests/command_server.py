@@ -32,13 +32,17 @@ _FOR_PLOTS = (
 
 
 class CommandServer:
-    """The interpreter that is forked; it ends with `close` or with this process."""
+    """The interpreter that is forked; it ends with `close` or with this process.
+
+    It is nobody's child: tests may wait for all children of this process.
+    """
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(
+            subprocess.run(
                 [sys.executable, __file__, str(theirs.fileno())],
+                check=True,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
@@ -64,7 +68,8 @@ class CommandServer:
             yield pid
         finally:
             if not self._ended:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    os.kill(pid, signal.SIGKILL)
                 self.wait()
 
     def wait(self) -> int:
@@ -76,7 +81,6 @@ class CommandServer:
     def close(self) -> None:
         """End the interpreter."""
         self._socket.close()
-        self._process.wait()
 
 
 def _serve(requests: socket.socket) -> None:
@@ -148,10 +152,12 @@ def _import_ours() -> None:
 
     import meticulous.cli
     import meticulous.declare
+    import meticulous.experiment
     import meticulous.reader
     import meticulous.sweep
 
-    for package in (meticulous.cli, meticulous.reader, meticulous.declare, meticulous.sweep):
+    packages = (meticulous.cli, meticulous.declare, meticulous.experiment)
+    for package in (*packages, meticulous.reader, meticulous.sweep):
         modules = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         _import(module.name for module in modules)
 
@@ -165,6 +171,8 @@ def _import(names: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)
     _import_ours()
     _import(_USUAL)
     gc.freeze()

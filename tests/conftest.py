@@ -59,6 +59,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) * 3 // 2
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, which lie directly here: last, they leave workers idle."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.parent != here)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what would find no permission missing; .ci/run repeats it without root's powers."""
     if item.get_closest_marker("permissions") and overrides_permissions():

@@ -52,7 +52,7 @@ from meticulous.git import snapshot
 from meticulous.recorder.arguments.options import OPTIONS
 from meticulous.recorder.environment import collector as surroundings
 from meticulous.recorder.environment import description as environment
-from meticulous.recorder.environment import hardware, packages
+from meticulous.recorder.environment import gpus, hardware, packages
 from meticulous.recorder.environment.description import KEYS
 from meticulous.recorder.opening import DIRTY_CHOICES
 from meticulous.recorder.output.capture import CAPTURE_CHOICES
@@ -702,7 +702,7 @@ class TestFilesGuide:
                 assert nested(collected[key]) <= described, key
 
     def test_every_key_said_to_be_in_the_environment_is_in_the_code(self):
-        modules = [environment, hardware, packages]
+        modules = [environment, gpus, hardware, packages]
         written = "".join(inspect.getsource(module) for module in modules)
         for name in names(FILES, "environmentjson", column=1) - {"sys.flags"}:
             assert f'"{name}"' in written, name

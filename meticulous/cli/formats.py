@@ -125,9 +125,13 @@ def write_file(path: str, data: bytes) -> None:
         ) from error
 
 
+_FILES_IN_MEMORY = "/dev/shm/"  # noqa: S108 - a file system, for all its place among the devices
+
+
 def _is_special(path: str) -> bool:
     """Say whether a path is a device, a pipe or an open file, which cannot be replaced."""
-    if os.path.abspath(path).startswith(("/dev/", "/proc/")):
+    place = os.path.abspath(path)
+    if place.startswith(("/dev/", "/proc/")) and not place.startswith(_FILES_IN_MEMORY):
         return True
     try:
         mode = os.stat(path).st_mode

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from meticulous.reader import Record
     from meticulous.sweep.choosing import Choice
     from meticulous.sweep.launching import Outcome
-    from meticulous.sweep.submitting import Submission
+    from meticulous.sweep.submitting import Submission, Submitter
 
 
 def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
@@ -27,6 +27,7 @@ def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
     from meticulous.sweep.launching import in_order
     from meticulous.sweep.settings import setting
     from meticulous.sweep.staging import recover
+    from meticulous.sweep.submitting import Submitter
     from meticulous.sweep.upkeep import make_registered
 
     place = locate(options["directory"])
@@ -35,8 +36,9 @@ def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
     records = in_order(choice.runnable)
     code = options["code"] or setting("code")
     command = options["with_"] if options["with_"] is not None else setting("with")
+    submitter = Submitter(command) if command else None
     if options["dry_run"] and records:
-        _print_plan(records, command)
+        _print_plan(records, submitter)
         _print_remarks(choice)
         return 0
     if not records:
@@ -44,8 +46,8 @@ def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
         _print_remarks(choice)
         return 1
     make_registered(records)
-    if command:
-        return _hand_over(records, command, code, options["take_up"], choice)
+    if submitter is not None:
+        return _hand_over(submitter, records, code, options["take_up"], choice)
     return _run(records, options["jobs"] or setting("jobs"), code, choice)
 
 
@@ -122,11 +124,11 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 
 def _hand_over(
-    records: Sequence[Record], command: str, code: str, take_up: bool, choice: Choice
+    submitter: Submitter, records: Sequence[Record], code: str, take_up: bool, choice: Choice
 ) -> int:
     from meticulous.folder import status
     from meticulous.reader import read_record
-    from meticulous.sweep.submitting import Submitter, submit_all
+    from meticulous.sweep.submitting import submit_all
 
     def tell(done: Submission) -> None:
         name = visible(f"{done.record.id} {name_of(done.record)}".rstrip())
@@ -137,17 +139,14 @@ def _hand_over(
         remark = f": {visible(done.remark.splitlines()[-1])}" if done.remark else ""
         click.echo(f"{what}  {name}{job}{remark}")
 
-    done = submit_all(Submitter(command), records, code, take_up=take_up, tell=tell)
+    done = submit_all(submitter, records, code, take_up=take_up, tell=tell)
     _print_remarks(choice)
     return 1 if any(one.code for one in done) else 0
 
 
-def _print_plan(records: Sequence[Record], command: str) -> None:
+def _print_plan(records: Sequence[Record], submitter: Submitter | None) -> None:
     import shlex
 
-    from meticulous.sweep.submitting import Submitter
-
-    submitter = Submitter(command) if command else None
     for record in records:
         line = f"{record.id}  {name_of(record)}".rstrip()
         if submitter is not None:

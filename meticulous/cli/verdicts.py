@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -20,21 +20,18 @@ STYLES = {
 }
 
 _MOST = 20
-"""Lines of a section that are shown unless all are asked for."""
+"""Lines of a section that are shown."""
 
 _OUTCOMES = ("outside", "unknown", "within")
 _WORDS = {"outside": "differs", "unknown": "not compared", "within": "within the tolerance"}
 
 
-def verdict_sections(
-    document: Mapping[str, Any], heading: str, everything: bool = False
-) -> Iterator[list[Line]]:
+def verdict_sections(document: Mapping[str, Any], heading: str) -> Iterator[list[Line]]:
     """Yield the sections of a reproduction that have something to say.
 
     Args:
-        document: The content of reproduction.json.
+        document: The content of reproduction.json, as it was just made.
         heading: What stands before the verdict.
-        everything: Whether long sections are shown in full.
     """
     verdict = visible(str(document.get("verdict")))
     lines = [
@@ -54,9 +51,7 @@ def verdict_sections(
         # What decides the verdict comes first.
         chosen.sort(key=lambda entry: not entry.get("decides", True))
         found = [_finding(entry) for entry in chosen]
-        yield from _section(
-            f"{_WORDS[outcome]}: {count_text(len(found), 'result')}", found, everything
-        )
+        yield from _section(f"{_WORDS[outcome]}: {count_text(len(found), 'result')}", found)
     same = sum(entry.get("outcome") == "same" for entry in findings)
     if same:
         yield [Line(f"the same: {count_text(same, 'result')}")]
@@ -64,20 +59,17 @@ def verdict_sections(
         Line(visible(str(entry.get("path"))), Text(_joined(entry, "change", "detail")))
         for entry in _entries(document, "inputs")
     ]
-    yield from _section("inputs that are not as they were", changes, everything)
+    yield from _section("inputs that are not as they were", changes)
     drift = sorted(_entries(document, "drift"), key=lambda entry: not entry.get("matters", True))
     added = [one for one in drift if _is_added(one)]
     lines = [_drift(one) for one in drift if not _is_added(one)]
     if added:
         lines.append(Line("packages", Text(f"{len(added)} more than then", style="dim")))
-    yield from _section("surroundings that are not as they were", lines, everything)
+    yield from _section("surroundings that are not as they were", lines)
     lacking = _lacking(document)
-    yield from _section("packages that could not be installed", lacking, everything)
-    remarks = document.get("remarks")
-    texts = [
-        Line("", Text(visible(str(text)))) for text in remarks or () if isinstance(remarks, list)
-    ]
-    yield from _section("remarks", texts, everything)
+    yield from _section("packages that could not be installed", lacking)
+    remarks = [Line("", Text(visible(text))) for text in document["remarks"]]
+    yield from _section("remarks", remarks)
 
 
 def reproduction_lines(document: Mapping[str, Any] | None) -> Iterator[Line]:
@@ -109,14 +101,13 @@ def verdict_line(document: Mapping[str, Any]) -> str:
     return visible(reason)
 
 
-def _section(title: str, lines: Iterable[Line], everything: bool) -> Iterator[list[Line]]:
-    found = list(lines)
+def _section(title: str, found: Sequence[Line]) -> Iterator[list[Line]]:
     if not found:
         return
-    shown = found if everything else found[:_MOST]
+    shown = [*found[:_MOST]]
     if len(found) > len(shown):
         more = f"... and {len(found) - len(shown)} more, in reproduction.json"
-        shown = [*shown, Line("", Text(more, style="dim"))]
+        shown.append(Line("", Text(more, style="dim")))
     yield [Line(title), *shown]
 
 

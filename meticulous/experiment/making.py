@@ -103,7 +103,7 @@ def check_switch(kind: type, value: str) -> str:
 def _sort_out(declared: Declared, values: dict[str, Any]) -> None:
     """Take what the constructor took for settings of ours and is a parameter, and the reverse."""
     settings = declared.experiment._settings
-    for name, usual in _USUAL.items():
+    for name, usual in USUAL.items():
         if name in declared.declaration.parameters and settings[name] != usual:
             values[name] = settings[name]
             settings[name] = usual
@@ -113,13 +113,14 @@ def _sort_out(declared: Declared, values: dict[str, Any]) -> None:
         settings["description"] = settings["description"] or values.pop("purpose")
 
 
-_USUAL: dict[str, Any] = {
+USUAL: dict[str, Any] = {
     "experiment_id": None,
     "description": "",
     "dirty": "refuse",
     "capture": None,
     "tags": (),
 }
+"""Settings of the recorder whose names parameters may have too, as they are by default."""
 
 
 def _apply(experiment: Experiment, settings: dict[str, Any]) -> None:

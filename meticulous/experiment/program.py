@@ -9,7 +9,8 @@ from meticulous.declare.command_line import parser_of, request_of
 from meticulous.errors import MeticulousError
 from meticulous.experiment import declared as lifecycle
 from meticulous.experiment.declared import declaration_for
-from meticulous.experiment.making import made_with
+from meticulous.experiment.making import USUAL, made_with
+from meticulous.folder.layout import USUAL_DIRECTORY
 from meticulous.recorder.arguments.options import (
     offer_options,
     own_actions,
@@ -29,17 +30,6 @@ if TYPE_CHECKING:
 _DEBUG = "debug"
 """The tag of experiments that were started with `--debug`."""
 
-_USUAL: dict[str, Any] = {
-    "project_directory": "",
-    "experiments_directory": "experiments",
-    "experiment_id": None,
-    "description": "",
-    "norecord": False,
-    "dirty": "refuse",
-    "capture": None,
-    "tags": (),
-}
-
 
 def program_parser(kind: type[Any]) -> argparse.ArgumentParser:
     """Return a parser with an option for each parameter, those of a run, and those of recording.
@@ -49,7 +39,12 @@ def program_parser(kind: type[Any]) -> argparse.ArgumentParser:
     """
     start = start_here()
     parser = parser_of(declaration_for(kind), start.shown)
-    offer_options(parser, {**_USUAL, "project_directory": start.project_directory})
+    place = {
+        "project_directory": start.project_directory,
+        "experiments_directory": USUAL_DIRECTORY,
+        "norecord": False,
+    }
+    offer_options(parser, {**USUAL, **place})
     (description,) = (one for one in own_actions(parser) if parameter_of(one) == "description")
     # The word that xmen has for it; a parameter of that name is the user's own.
     if "--purpose" not in parser._option_string_actions:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from meticulous.experiment.declared import Declared
     from meticulous.recorder.recording import Recording
 
-REDACTED = "<redacted>"
-
 
 def register(
     declared: Declared,
@@ -159,6 +157,8 @@ def recorded_values(declared: Declared, directory: str) -> dict[str, Any]:
         UnreadableRecordError: They cannot be read.
         ParameterError: They are not those of these parameters.
     """
+    from meticulous.recorder.secrets.shapes import MARKER
+
     path = os.path.join(directory, layout.ARGS)
     try:
         with open(path, "rb") as file:
@@ -167,7 +167,7 @@ def recorded_values(declared: Declared, directory: str) -> dict[str, Any]:
         raise UnreadableRecordError(f"{path} cannot be read: {error}.") from None
     if not isinstance(found, dict):
         raise UnreadableRecordError(f"{path} is not a JSON object.")
-    present = {name: value for name, value in found.items() if value != REDACTED}
+    present = {name: value for name, value in found.items() if value != MARKER}
     return declared.declaration.check(present)
 
 

@@ -60,6 +60,13 @@ def notes_of(experiment: Any) -> list[str]:
 
 def summary_of(experiment: Any) -> dict[str, Any]:
     """Return the summary as it stands now, {} where there is none."""
+    from meticulous.folder.encoding import revive_numbers
+
+    summary: dict[str, Any] = revive_numbers(_summary_on_disk(experiment))
+    return summary
+
+
+def _summary_on_disk(experiment: Any) -> dict[str, Any]:
     if not has_folder(experiment):
         return {}
     try:
@@ -103,7 +110,7 @@ def text_of(experiment: Any) -> str:
         facts["directory"] = experiment.curexpdir
     facts.update({key: experiment.metadata.get(key) for key in _SHOWN})
     facts["description"] = description_of(experiment) or None
-    facts["summary"] = summary_of(experiment) or None
+    facts["summary"] = _summary_on_disk(experiment) or None
     facts["notes"] = notes_of(experiment) or None
     lines = _lines(facts, "")
     lines.append("parameters:")

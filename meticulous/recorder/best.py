@@ -5,15 +5,13 @@ from __future__ import annotations
 from _collections_abc import Mapping
 
 from meticulous.errors import InvalidOptionError
+from meticulous.folder.encoding import SPECIAL_NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 KEEP_CHOICES = ("latest", "min", "max")
-
-_NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-"""How JSON holds numbers that it has none for, after a run was resumed."""
 
 
 def check_choice(
@@ -85,7 +83,8 @@ def replaces(
 def number(value: Any) -> float | None:
     """Return the number that a value is, also as JSON holds it; None where it is none."""
     if isinstance(value, str):
-        return _NOT_FINITE.get(value)
+        # After a run was resumed.
+        return SPECIAL_NUMBERS.get(value)
     if isinstance(value, (int, float)):
         return value
     # Scalars of numpy and torch; anything else that has no float is no number.

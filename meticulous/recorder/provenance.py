@@ -10,7 +10,7 @@ from meticulous.recorder.reproduction import find_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from meticulous.recorder.opening import OpenRecord
     from meticulous.recorder.writer import RecordWriter
@@ -97,7 +97,7 @@ def _compare(
 ) -> tuple[list[str], list[str]]:
     repository, commit = record.code.directory, record.commit
     inside = repository.rstrip(os.sep) + os.sep
-    paths = sorted({path for path in map(os.path.realpath, files) if path.startswith(inside)})
+    paths = sorted({path for path in _real_paths(files) if path.startswith(inside)})
     if not paths:
         return [], []
     from meticulous.git.sources import changed_sources, untracked_sources
@@ -108,3 +108,17 @@ def _compare(
     untracked = untracked_sources(repository, commit, others) if others else []
     changed = changed_sources(repository, commit, paths, started)
     return untracked, [path for path in changed if path not in untracked]
+
+
+def _real_paths(files: Iterable[str]) -> Iterator[str]:
+    """Yield the files with no link left in their paths.
+
+    Each folder is looked at once: a program that uses torch has loaded a thousand files.
+    """
+    folders: dict[str, str] = {}
+    for file in files:
+        folder, name = os.path.split(file)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        path = os.path.join(folders[folder], name)
+        yield os.path.realpath(path) if os.path.islink(path) else path

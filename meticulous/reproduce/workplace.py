@@ -54,20 +54,19 @@ def usual_place() -> str:
 
 
 @contextlib.contextmanager
-def workplace(keep: bool = False, place: str | None = None) -> Iterator[Workplace]:
+def workplace(keep: bool = False) -> Iterator[Workplace]:
     """Make a folder, and remove it at the end.
 
     What killed processes have left there is removed first.
 
     Args:
         keep: Leave the folder, and tell later reproductions to leave it as well.
-        place: Where to make it; `usual_place()` by default.
 
     Raises:
         CheckoutError: It cannot be made.
         NoRoomError: The disk is full.
     """
-    place = usual_place() if place is None else place
+    place = usual_place()
     remove_leftovers(place)
     directory = os.path.join(place, f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(4).hex()}")
     try:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from meticulous.reader.experiment_reader import ExperimentReader
     from meticulous.reader.record import Record
     from meticulous.sweep.launching import Outcome
+    from meticulous.sweep.submitting import Submitter
 
 Alternatives = str | os.PathLike[str] | Mapping[str, Any]
 """A sweep: its text, the path of a YAML file, or names and values."""
@@ -147,19 +148,23 @@ def launch(
     """
     from meticulous.sweep.launching import in_order
     from meticulous.sweep.settings import setting
+    from meticulous.sweep.submitting import Submitter
     from meticulous.sweep.upkeep import make_registered
 
-    jobs = int(setting("jobs")) if jobs is None else jobs
-    code = str(setting("code")) if code is None else code
-    command = str(setting("with")) if command is None else command
+    jobs = setting("jobs") if jobs is None else jobs
+    code = setting("code") if code is None else code
+    command = setting("with") if command is None else command
     if jobs < 1:
         raise InvalidOptionError(f"jobs={jobs} is not possible; choose 1 or more.")
     if code not in code_choices.CHOICES:
         known = " or ".join(map(repr, code_choices.CHOICES))
         raise InvalidOptionError(f"code={code!r} is not known; choose {known}.")
+    submitter = Submitter(command) if command else None
     records = in_order(_chosen(experiments, _path(experiments_directory), take_up))
     make_registered(records)
-    return _handed_over(records, command, code, take_up) if command else _run(records, jobs, code)
+    if submitter is not None:
+        return _handed_over(submitter, records, code, take_up)
+    return _run(records, jobs, code)
 
 
 def _chosen(
@@ -207,16 +212,14 @@ def _run(records: Sequence[Record], jobs: int, code: str) -> list[Outcome]:
 
 
 def _handed_over(
-    records: Sequence[Record], command: str, code: str, take_up: bool
+    submitter: Submitter, records: Sequence[Record], code: str, take_up: bool
 ) -> list[Outcome]:
     from meticulous.reader import read_record
     from meticulous.sweep.choosing import name_of
     from meticulous.sweep.launching import Outcome
-    from meticulous.sweep.submitting import Submitter, submit_all
+    from meticulous.sweep.submitting import submit_all
 
-    done = submit_all(
-        Submitter(command), records, code, take_up=take_up, tell=lambda submission: None
-    )
+    done = submit_all(submitter, records, code, take_up=take_up, tell=lambda submission: None)
     return [
         Outcome(
             one.record.id,

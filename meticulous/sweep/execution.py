@@ -194,9 +194,9 @@ def _run_loaded(registered: Registered, target: dict[str, Any], recording: Recor
 def _make(kind: type[Experiment], registered: Registered) -> Experiment:
     """Return the experiment with the values of the record; redacted defaults are those of now."""
     from meticulous.experiment.making import made_with
-    from meticulous.experiment.registration import REDACTED
+    from meticulous.recorder.secrets.shapes import MARKER
 
-    values = {name: value for name, value in registered.args.items() if value != REDACTED}
+    values = {name: value for name, value in registered.args.items() if value != MARKER}
     with made_with(kind, values, {}):
         return kind()
 

@@ -163,13 +163,11 @@ class Launcher:
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:
         """Note the signals that end us, until the end."""
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {}
-        try:
-            for number in numbers:
+        with contextlib.suppress(ValueError):  # not the main thread, where no signals arrive
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 before[number] = signal.signal(number, lambda number, _: self._note(number))
-            yield
-        except ValueError:  # not the main thread, where no signals arrive
+        try:
             yield
         finally:
             for number, handler in before.items():

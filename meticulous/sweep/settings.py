@@ -105,7 +105,7 @@ def header_lines() -> str:
     from meticulous.recorder.run_script import read_header
 
     path = setting("header")
-    return read_header(os.path.expanduser(str(path))) if path else ""
+    return read_header(os.path.expanduser(path)) if path else ""
 
 
 def setting(name: str, directory: str = "") -> Any:
@@ -124,7 +124,7 @@ def find_setting(name: str, directory: str = "") -> Setting:
         path = settings_file(level, directory)
         values = _read(path)
         if name in values:
-            value = values[name]
+            value = _checked(name, str(values[name]))
             if name == "header" and value:
                 # A path in a project counts from there, wherever it is used.
                 value = os.path.join(os.path.dirname(path), os.path.expanduser(value))
@@ -218,7 +218,7 @@ def _read(path: str) -> dict[str, Any]:
         raise SettingError(f"The settings in {path} cannot be read: {error}.") from None
     for name, value in found.items():
         try:
-            _checked(name, value if isinstance(value, str) else str(value))
+            _checked(name, str(value))
         except SettingError as error:
             raise SettingError(f"{path}: {error}") from None
     return found

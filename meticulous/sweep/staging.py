@@ -82,7 +82,7 @@ class Staging:
         """Let all folders appear.
 
         Raises:
-            OSError: They cannot; none has appeared then.
+            OSError: They cannot: none of them, or only some, and `recover` lets the others appear.
         """
         os.close(os.open(os.path.join(self.directory, _COMPLETE), os.O_CREAT | os.O_WRONLY, 0o666))
         _finish(self._place, self.directory)

@@ -204,10 +204,13 @@ class TestAnother:
         assert "no such partition" in done.stdout
         meticulous("launch", "--with", "sbatch")
 
-    def test_a_command_that_is_not_here_is_refused(self, meticulous):
-        meticulous("register", "train.py", "lr=1")
-        done = meticulous("launch", "--with", "no-such-command --x", code=2)
+    def test_a_command_that_is_not_here_is_refused_and_nothing_is_reset(self, project, meticulous):
+        meticulous("register", "train.py", "lr=500")
+        meticulous("launch", code=1)
+        words = ("--status", "ERROR", "--with", "no-such-command --x")
+        done = meticulous("launch", *words, code=2)
         assert "there is no program 'no-such-command'" in done.stderr
+        assert status_of(folder_of(project)) == "ERROR"
 
 
 class TestTheCode:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import tempfile
 from pathlib import Path
 
 import pandas
@@ -273,6 +274,13 @@ class TestExport:
     def test_the_output_itself_can_be_the_file(self, command, experiments: Path):
         done = command("list", "--export", "/dev/stdout", "--format", "csv", "--columns", "lr")
         assert done.stdout.splitlines()[0] == "id,args.lr"
+
+    @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs files in memory")
+    def test_a_file_in_memory_is_no_device(self, command, experiments: Path):
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            path = Path(folder, "out.csv")
+            assert command("list", "--export", str(path), "--columns", "lr").returncode == 0
+            assert path.read_text().splitlines()[0] == "id,args.lr"
 
     @pytest.mark.parametrize(
         ("path", "said"),

@@ -356,7 +356,7 @@ class TestAtOnce:
     def test_two_registers_at_once_give_every_experiment_its_own_number_and_name(
         self, project, command
     ):
-        words = [sys.executable, "-m", "meticulous", "register", "train.py", "epochs=range(100)"]
+        words = [sys.executable, "-m", "meticulous", "register", "train.py", "epochs=range(50)"]
         both = [
             subprocess.Popen(
                 words, cwd=project.directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -366,15 +366,15 @@ class TestAtOnce:
         for process in both:
             _, errors = process.communicate(timeout=100)
             assert process.returncode == 0, errors
-        assert numbers(project) == list(range(1, 201))
+        assert numbers(project) == list(range(1, 101))
         names = {read(folder_of(project, n), "metadata.json")["name"] for n in numbers(project)}
-        assert len(names) == 200
+        assert len(names) == 100
         assert not (project.directory / "experiments" / ".registering").exists()
 
-    @pytest.mark.parametrize("count", [0, 1, 50, 300])
+    @pytest.mark.parametrize("count", [0, 50, 150])
     def test_a_killed_register_leaves_nothing_half(self, project, register, command, count):
         place = project.directory / "experiments"
-        words = [sys.executable, "-m", "meticulous", "register", "train.py", "epochs=range(400)"]
+        words = [sys.executable, "-m", "meticulous", "register", "train.py", "epochs=range(200)"]
         process = subprocess.Popen(
             words, cwd=project.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -387,9 +387,9 @@ class TestAtOnce:
         process.kill()
         process.wait()
         listed = command("list", "--json", "--all", cwd=project.directory).stdout
-        assert listed.count('"REGISTERED"') in (0, 400) or (place / ".registering").exists()
+        assert listed.count('"REGISTERED"') in (0, 200) or (place / ".registering").exists()
         register("train.py", "lr=1")
         assert not (place / ".registering").exists()
         statuses = [status_of(folder_of(project, n)) for n in numbers(project)]
         assert set(statuses) == {"REGISTERED"}
-        assert len(statuses) in (1, 401)
+        assert len(statuses) in (1, 201)

@@ -63,10 +63,10 @@ class TestTargets:
                 env=env,
                 stderr=subprocess.DEVNULL,
             )
-            for n in range(8)
+            for n in range(5)
         ]
-        assert [process.wait(timeout=60) for process in both] == [0] * 8
-        assert len(meticulous("target", "list").stdout.splitlines()) == 9
+        assert [process.wait(timeout=60) for process in both] == [0] * 5
+        assert len(meticulous("target", "list").stdout.splitlines()) == 6
 
 
 class TestConfig:

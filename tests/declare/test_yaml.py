@@ -11,9 +11,9 @@ from meticulous.errors import InvalidYamlError
 
 
 def test_threads_read_at_once():
-    written = {f"name{number}": [number, {"half": number / 2}] for number in range(100)}
+    written = {f"name{number}": [number, {"half": number / 2}] for number in range(40)}
     with ThreadPoolExecutor(4) as threads:
-        read = threads.map(lambda _: load(str(written), "here"), range(12))
+        read = threads.map(lambda _: load(str(written), "here"), range(8))
         assert all(one == written for one in read)
 
 

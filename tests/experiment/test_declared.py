@@ -261,6 +261,8 @@ class TestRunning:
             assert run.status == "RUNNING"
         assert run.status == "SUCCESS"
         assert run.messages == {"sum": 9, "max": 4, "min": 2}
+        run.summary(sum=float("inf"))
+        assert run.messages["sum"] == float("inf")
 
     def test_a_second_run_is_a_second_attempt_in_the_same_record(self, options):
         train = Train(**options)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_programs import carry_out
 from waiting import wait_until
 
 import meticulous
@@ -172,7 +173,7 @@ class TestPlaces:
         with start() as run:
             assert run.repo.head.commit.hexsha == repository.head
 
-    @pytest.mark.parametrize("name", ["with space", "new\nline", "ünï", "\U0001f600", "quo'te\""])
+    @pytest.mark.parametrize("name", ["with space, ünï, \U0001f600", "new\nline, quo'te\""])
     def test_any_folder_name_works(self, make_repository, name):
         repository = make_repository(name)
         with Experiment({}, project_directory=repository.directory, capture="none") as run:
@@ -277,34 +278,35 @@ class TestRefusals:
         repository.git("add", "new.py")
         assert "new.py" in self.refuse(start, repository, DirtyRepoException)
 
+    def test_the_ways_out_are_those_that_the_program_has(self, repository):
+        ways = {
+            "Experiment({})": 'Experiment(..., dirty="snapshot")',
+            "Experiment.from_parser(parser)": 'Experiment(..., dirty="snapshot")',
+            "Experiment.add_argument_group(parser); Experiment.from_parser(parser)": (
+                '--dirty snapshot (in code: dirty="snapshot")'
+            ),
+            "parser.add_argument('--dirty', type=int); Experiment.add_argument_group(parser)\n"
+            "Experiment({}, **Experiment.extract_meticulous_args(parser))": (
+                '--meticulous-dirty snapshot (in code: dirty="snapshot")'
+            ),
+        }
+        begin = (
+            "import argparse\nfrom meticulous import Experiment\n"
+            "open('README', 'a').write('changed')\nparser = argparse.ArgumentParser()\n"
+        )
+        outcomes = carry_out(repository, [begin + script for script in ways], begin="")
+        for outcome, way_out in zip(outcomes, ways.values(), strict=True):
+            assert f"    keep a snapshot:        {way_out}\n" in outcome.errors
+        assert not (repository.directory / "experiments").exists()
+
     @pytest.mark.parametrize(
-        ("script", "way_out"),
+        ("call", "debug"),
         [
-            ("Experiment({})", 'Experiment(..., dirty="snapshot")'),
-            ("Experiment.from_parser(parser)", 'Experiment(..., dirty="snapshot")'),
-            (
-                "Experiment.add_argument_group(parser); Experiment.from_parser(parser)",
-                '--dirty snapshot (in code: dirty="snapshot")',
-            ),
-            (
-                "parser.add_argument('--dirty', type=int); Experiment.add_argument_group(parser)\n"
-                "Experiment({}, **Experiment.extract_meticulous_args(parser))",
-                '--meticulous-dirty snapshot (in code: dirty="snapshot")',
-            ),
+            ("Experiment({})", False),
+            ("Experiment({})", True),
+            ("Experiment.from_parser(parser)", False),
         ],
     )
-    def test_the_ways_out_are_those_that_the_program_has(self, repository, script, way_out):
-        text = (
-            "import argparse\nfrom meticulous import Experiment\n"
-            f"parser = argparse.ArgumentParser()\n{script}\n"
-        )
-        repository.commit({"main.py": text})
-        repository.write("README", "changed")
-        done = repository.python("main.py")
-        assert f"    keep a snapshot:        {way_out}\n" in done.stderr
-
-    @pytest.mark.parametrize("call", ["Experiment({})", "Experiment.from_parser(parser)"])
-    @pytest.mark.parametrize("debug", [False, True])
     def test_the_traceback_ends_at_the_programs_own_line(self, repository, call, debug):
         text = (
             "import argparse\nfrom meticulous import Experiment\n"
@@ -364,16 +366,15 @@ class TestRefusals:
         with pytest.raises(GitNotInstalledError):
             Experiment({}, project_directory=repository.directory)
 
-    @pytest.mark.parametrize(
-        "name", ["a/b", "..", ".", ".hidden", "/abs", "a\nb", " a", "x" * 300, "a\\b", "a\0b"]
-    )
-    def test_an_id_that_is_no_folder_name(self, repository, start, name):
-        self.refuse(start, repository, InvalidExperimentIdError, experiment_id=name)
+    def test_an_id_that_is_no_folder_name(self, repository, start):
+        names = ["a/b", "..", ".", ".hidden", "/abs", "a\nb", " a", "x" * 300, "a\\b", "a\0b"]
+        for name in names:
+            self.refuse(start, repository, InvalidExperimentIdError, experiment_id=name)
 
-    @pytest.mark.parametrize("name", ["007", "a b", "ünï", "a.b", "baseline-2", "\U0001f600"])
-    def test_an_id_that_is_one(self, start, name):
-        with start(experiment_id=name) as run:
-            assert run.directory.name == name
+    def test_an_id_that_is_one(self, start):
+        for name in ("007", "a b", "ünï", "a.b", "baseline-2", "\U0001f600"):
+            with start(experiment_id=name) as run:
+                assert run.directory.name == name
 
     @pytest.mark.parametrize("option", ["dirty", "capture", "on_error"])
     def test_a_value_that_is_not_known(self, repository, start, option):

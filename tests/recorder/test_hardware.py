@@ -1,4 +1,4 @@
-"""Tests of meticulous.recorder.environment.hardware."""
+"""What is told of processors, memory, disks and graphics cards, here and on other machines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from meticulous.recorder.environment import hardware
+from meticulous.recorder.environment import gpus, hardware
 
 NO_GPUS = {
     "gpus": [],
@@ -139,7 +139,7 @@ def test_without_limits_there_are_none(tmp_path):
 
 @without_nvml
 def test_a_machine_without_nvidia_software_has_no_cards(nvidia_smi):
-    assert hardware.gpus([], {}) == NO_GPUS
+    assert gpus.gpus([], {}) == NO_GPUS
 
 
 @without_nvml
@@ -149,7 +149,7 @@ def test_cards_are_found_by_the_command_line_tool(nvidia_smi):
         'echo "0, NVIDIA H100, GPU-1, 81559, 550.54.15, 9.0, 00000000:04:00.0, Disabled"\n'
         'echo "1, Tesla T4, GPU-2, 15360, 550.54.15, 7.5, 00000000:05:00.0, [N/A]"\n',
     )
-    found = hardware.gpus([], {"CUDA_VISIBLE_DEVICES": "1"})
+    found = gpus.gpus([], {"CUDA_VISIBLE_DEVICES": "1"})
     assert found["gpus-source"] == "nvidia-smi"
     assert found["driver-version"] == "550.54.15"
     assert found["cuda-visible-devices"] == "1"
@@ -183,7 +183,7 @@ def test_an_old_tool_that_refuses_newer_questions_still_names_the_cards(nvidia_s
         nvidia_smi,
         'case "$1" in *compute_cap*) exit 2;; esac\necho "0, Tesla K80, GPU-1, 11441, 390.1"\n',
     )
-    (card,) = hardware.gpus([], {})["gpus"]
+    (card,) = gpus.gpus([], {})["gpus"]
     assert (card["name"], card["driver-version"]) == ("Tesla K80", "390.1")
     assert card["compute-capability"] is None
 
@@ -192,22 +192,22 @@ def test_an_old_tool_that_refuses_newer_questions_still_names_the_cards(nvidia_s
 @pytest.mark.parametrize("code", [6, 9])
 def test_a_tool_that_finds_no_card_or_driver_gives_none(nvidia_smi, code):
     program(nvidia_smi, f"echo 'No devices were found'; exit {code}\n")
-    assert hardware.gpus([], {})["gpus"] == []
+    assert gpus.gpus([], {})["gpus"] == []
 
 
 @without_nvml
 def test_a_tool_that_fails_is_not_taken_for_a_machine_without_cards(nvidia_smi):
     program(nvidia_smi, "exit 15\n")
     with pytest.raises(RuntimeError, match="nvidia-smi"):
-        hardware.gpus([], {})
+        gpus.gpus([], {})
 
 
 @without_nvml
 def test_a_tool_that_hangs_is_given_up(nvidia_smi, monkeypatch):
-    monkeypatch.setattr(hardware, "NVIDIA_SMI_SECONDS", 0.05)
+    monkeypatch.setattr(gpus, "NVIDIA_SMI_SECONDS", 0.05)
     program(nvidia_smi, "exec sleep 60\n")
     with pytest.raises(RuntimeError, match="nvidia-smi"):
-        hardware.gpus([], {})
+        gpus.gpus([], {})
 
 
 # The library that pynvml binds cannot be had without a card; this is its interface, with one card.
@@ -243,7 +243,7 @@ def test_cards_and_their_partitions_are_found_by_nvml(repository, tmp_path):
     done = repository.python(
         "-c",
         f"import sys, json; sys.path.append({str(tmp_path)!r});"
-        "from meticulous.recorder.environment.hardware import gpus;"
+        "from meticulous.recorder.environment.gpus import gpus;"
         "print(json.dumps(gpus([], {})))",
         check=True,
     )
@@ -285,5 +285,5 @@ def test_cards_and_their_partitions_are_found_by_nvml(repository, tmp_path):
 def test_the_cuda_of_torch_is_read_without_importing_it(tmp_path, text, version):
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "version.py").write_text(text)
-    assert hardware.torch_cuda_version(["/nowhere", str(tmp_path)]) == version
+    assert gpus.torch_cuda_version(["/nowhere", str(tmp_path)]) == version
     assert "torch" not in sys.modules or not sys.modules["torch"].__file__.startswith(str(tmp_path))

@@ -197,16 +197,6 @@ def test_the_recorded_variables_are_given_and_the_others_taken_away(recorded, mo
     )
 
 
-def test_variables_that_are_not_restored_drift(recorded, monkeypatch):
-    recorded.environment["variables"]["OMP_NUM_THREADS"] = "3"
-    monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    found = prepare_environment("current", recorded.record, restore=False)
-    assert [(drift.name, drift.recorded, drift.present) for drift in found.drift] == [
-        ("OMP_NUM_THREADS", "3", "8")
-    ]
-    assert found.environment("/", os.environ)["OMP_NUM_THREADS"] == "8"
-
-
 def in_place(name: str, directory: str, commit: str = COMMIT, folder: str = "") -> dict[str, Any]:
     state = {"commit": commit, "remote": None, "dirty": [" M a.py"], "subdirectory": folder}
     return {"name": name, "version": "1", "editable": directory, "git": state}

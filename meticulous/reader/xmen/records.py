@@ -12,7 +12,7 @@ from meticulous.reader.record import Record, duration_between, from_epoch, read_
 from meticulous.reader.xmen.documents import Documents
 from meticulous.reader.xmen.experiment import XmenExperiment, read_experiment
 from meticulous.reader.xmen.finding import find_near, is_root
-from meticulous.reader.xmen.sets import Sets
+from meticulous.reader.xmen.sets import Sets, XmenSet
 
 
 def read_xmen_records(directory: str) -> list[Record]:
@@ -24,12 +24,12 @@ def read_xmen_records(directory: str) -> list[Record]:
     sets = Sets(documents)
     records = []
     for found in find_near(directory, sets):
+        of = sets.of(found.directory)
         if found.problem:
             experiment = XmenExperiment(found.directory, problems=[found.problem])
         else:
-            of = sets.of(found.directory)
             experiment = read_experiment(found.directory, of, documents=documents)
-        records.append(_as_record(experiment, found.name))
+        records.append(_as_record(experiment, of, found.name))
     documents.keep()
     return records
 
@@ -37,8 +37,8 @@ def read_xmen_records(directory: str) -> list[Record]:
 def read_xmen_record(directory: str, now: float) -> Record:
     """Read the one experiment of xmen in a folder."""
     directory = os.path.abspath(directory)
-    found = read_experiment(directory, Sets(Documents()).of(directory), now)
-    return _as_record(found, os.path.basename(directory))
+    of = Sets(Documents()).of(directory)
+    return _as_record(read_experiment(directory, of, now), of, os.path.basename(directory))
 
 
 def read_xmen_parts(directory: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -70,9 +70,11 @@ def author_of(found: XmenExperiment) -> str:
     return str(found.metadata.get("user") or "unknown")
 
 
-def _as_record(found: XmenExperiment, name: str) -> Record:
+def _as_record(found: XmenExperiment, of: XmenSet | None, name: str) -> Record:
     problems = list(found.problems)
     metadata = found.metadata
+    if not metadata and of is not None:  # it cannot be read, and belongs to its set all the same
+        metadata = {"xmen": {"set": {"directory": of.directory}}}
     if found.notes:  # in a record of ours they have a file of their own
         metadata["xmen"]["notes"] = found.notes
     start = read_moment(problems, metadata, "start-time")

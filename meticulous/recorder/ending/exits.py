@@ -42,7 +42,7 @@ class ExitWatch:
 
     Args:
         ended: Called once with the ending, or with None when the exit code of a SystemExit can
-            only be seen from outside; it may return True to say that it has seen to that.
+            only be seen from outside.
         thread_failed: Called with a description and the traceback of each unhandled exception in
             a thread.
         code_is_certain: Asked at the end whether a program that ran to its end leaves with 0.
@@ -178,7 +178,7 @@ def _code_of_child(caller: FrameType | None) -> int | None:
     From Python 3.13 on such a child runs the handlers of `atexit` itself, and then leaves through
     `os._exit(code)`, in one function (`Popen._launch`, and `main` of the fork server).
     """
-    name = "" if caller is None else caller.f_globals.get("__name__", "")
+    name = "" if caller is None else str(caller.f_globals.get("__name__"))
     if caller is None or not name.startswith("multiprocessing."):
         return None
     code = caller.f_locals.get("code")

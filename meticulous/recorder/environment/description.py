@@ -1,6 +1,6 @@
 """Describe where a run happens, in environment.json and requirements.txt.
 
-This runs in a process of its own (see `surroundings`), so it may take its time and import what it
+This runs in a process of its own (see `collector`), so it may take its time and import what it
 likes; what only the recorded process knows comes with the request. Each part is looked up on its
 own: one that fails is `{"error": MESSAGE}` and costs no other. Facts that this machine does not
 have are null.
@@ -47,7 +47,7 @@ from typing import Any
 from meticulous.folder import layout
 from meticulous.folder.hashing import append_sums
 from meticulous.folder.writing import write_atomically
-from meticulous.recorder.environment import hardware
+from meticulous.recorder.environment import gpus, hardware
 from meticulous.recorder.environment.packages import (
     add_code_states,
     conda_packages,
@@ -220,7 +220,7 @@ _GPU_KEYS = KEYS[KEYS.index("gpus") : KEYS.index("scheduler")]
 
 
 def _gpus(request: Mapping[str, Any]) -> tuple[Any, ...]:
-    facts = hardware.gpus(request["search-path"], request["facts"]["variables"])
+    facts = gpus.gpus(request["search-path"], request["facts"]["variables"])
     return tuple(facts[key] for key in _GPU_KEYS)
 
 

@@ -1,6 +1,6 @@
 r"""Reads the journal of a run's files, which is there while it goes on and after a crash.
 
-A line is `ROLE SIZE MTIME INODE PATH`: a letter of `opened`, what the file was when it was first
+A line is `ROLE SIZE MTIME INODE PATH`: a letter of `tracker`, what the file was when it was first
 seen (a time in nanoseconds), and where. Numbers that are not known are `-`. In the path `\n` and
 `\\` stand for a line feed and a backslash; where there is something else to say, it stands before
 or after a NUL.

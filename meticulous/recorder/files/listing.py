@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from meticulous.recorder.files.gathering import Input
     from meticulous.recorder.files.journal import Identity
     from meticulous.recorder.files.kept_digests import KeptDigests
 
@@ -115,20 +116,15 @@ def list_files(
         if known.digest is None and _is_unchanged(known.identity, present.get(known.path)):
             wanted.add(known.path)
     digests = hashing.all({path: present[path] for path in wanted if path in present})
-    inputs, outputs = [], []
-    for path, known in files.inputs.items():
-        found = present.get(known.path)
-        identity = known.identity or (None if found is None else identity_of(found))
-        digest = Digest(known.digest)
-        if known.digest is None:
-            digest = Digest(None, GONE if found is None else CHANGED)
-            if _is_unchanged(known.identity, found):
-                digest = digests[known.path]
-        inputs.append(_entry(place.name(path), identity, digest, known.found))
-    for path, output in files.outputs.items():
-        if path in present:
-            identity = identity_of(present[path])
-            outputs.append(_entry(place.name(path), identity, digests[path], output.found))
+    inputs = [
+        _input_entry(place.name(path), known, present.get(known.path), digests.get(known.path))
+        for path, known in files.inputs.items()
+    ]
+    outputs = [
+        _entry(place.name(path), identity_of(present[path]), digests[path], output.found)
+        for path, output in files.outputs.items()
+        if path in present
+    ]
     known_inputs = {(entry["in"], entry["path"]) for entry in inputs}
     inputs += [
         entry
@@ -203,6 +199,25 @@ class _Hashing:
 
 def _is_unchanged(identity: Identity | None, found: os.stat_result | None) -> bool:
     return found is not None and (identity is None or identity == identity_of(found))
+
+
+def _input_entry(
+    place: tuple[str, str], known: Input, found: os.stat_result | None, digest: Digest | None
+) -> dict[str, Any]:
+    """Return the entry of an input.
+
+    Args:
+        place: What `Place` calls it.
+        known: The input.
+        found: What is there now; None where nothing is.
+        digest: The digest of that, where it was taken.
+    """
+    identity = known.identity or (None if found is None else identity_of(found))
+    if known.digest is not None:
+        digest = Digest(known.digest)
+    elif digest is None or not _is_unchanged(known.identity, found):
+        digest = Digest(None, GONE if found is None else CHANGED)
+    return _entry(place, identity, digest, known.found)
 
 
 def _entry(

@@ -21,7 +21,7 @@ from meticulous.recorder.ending.signals import held
 from meticulous.recorder.secrets.gate import Gate
 from meticulous.reproduce.environment.pins import NotInstalled, Pin
 
-LONGEST_SECONDS = 3600.0
+_LONGEST_SECONDS = 3600.0
 """After this long an installation is given up."""
 
 _ELSEWHERE = re.compile(
@@ -108,7 +108,7 @@ def make_empty(
             words += ["--no-config", directory]
         else:
             words = [python, "-I", "-m", "venv", "--without-pip", directory]
-        reason = _run(words, time.monotonic() + LONGEST_SECONDS, lock)
+        reason = _run(words, time.monotonic() + _LONGEST_SECONDS, lock)
         if reason is None:
             return os.path.join(directory, "bin", "python")
         shutil.rmtree(directory, ignore_errors=True)
@@ -123,7 +123,6 @@ def install(
     pins: Sequence[Pin],
     *,
     constraints: Iterable[Pin] | None = None,
-    seconds: float = LONGEST_SECONDS,
     lock: int | None = None,
 ) -> list[NotInstalled]:
     """Install packages into an environment, as many as can be.
@@ -137,7 +136,6 @@ def install(
         python: The interpreter of the environment.
         pins: The packages.
         constraints: With these, what the packages need is installed too, in these versions.
-        seconds: After this long what is left is given up.
         lock: A descriptor that the programs hold open as long as they live.
 
     Returns:
@@ -151,7 +149,9 @@ def install(
         def command(installer: Installer) -> list[str]:
             return [*_install_words(installer, python), *options]
 
-        return _with_each(installers, pins, command, scratch, time.monotonic() + seconds, lock)
+        return _with_each(
+            installers, pins, command, scratch, time.monotonic() + _LONGEST_SECONDS, lock
+        )
 
 
 def installable(
@@ -159,7 +159,6 @@ def installable(
     python: str | None = None,
     *,
     installers: Sequence[Installer] | None = None,
-    seconds: float = LONGEST_SECONDS,
 ) -> list[NotInstalled]:
     """Ask the package indexes which packages could not be installed any more; installs nothing.
 
@@ -167,7 +166,6 @@ def installable(
         pins: The packages.
         python: For which interpreter; by default the one of this process.
         installers: What asks, the better first; by default what is found here.
-        seconds: After this long the rest is given up.
 
     Raises:
         EnvironmentUnavailableError: There is nothing to ask with.
@@ -180,7 +178,9 @@ def installable(
         def command(installer: Installer) -> list[str]:
             return [*_ask_words(installer, python or sys.executable, scratch), "--no-deps"]
 
-        return _with_each(installers, pins, command, scratch, time.monotonic() + seconds, None)
+        return _with_each(
+            installers, pins, command, scratch, time.monotonic() + _LONGEST_SECONDS, None
+        )
 
 
 def _with_each(

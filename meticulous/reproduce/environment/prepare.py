@@ -20,7 +20,6 @@ from meticulous.reader.record import Record
 from meticulous.recorder.secrets.gate import Gate
 from meticulous.reproduce.environment.drift import RECORDER, find_drift, unknown_parts
 from meticulous.reproduce.environment.imports import imported_packages
-from meticulous.reproduce.environment.installing import LONGEST_SECONDS
 from meticulous.reproduce.environment.interpreter import MATCH, MODES, RECREATE, Interpreter
 from meticulous.reproduce.environment.interpreters import find_interpreter, parse_version
 from meticulous.reproduce.environment.pins import commit_below, project_packages, read_pins
@@ -40,9 +39,7 @@ def prepare_environment(
     record: Record,
     *,
     python: str | None = None,
-    restore: bool = True,
     cache: str | None = None,
-    seconds: float = LONGEST_SECONDS,
 ) -> Interpreter:
     """Choose and prepare the interpreter that an experiment is to run in again.
 
@@ -50,9 +47,7 @@ def prepare_environment(
         mode: One of `MODES`.
         record: The recorded experiment.
         python: The interpreter of the modes that make none; by default the one of this process.
-        restore: Whether the recorded environment variables are given to the rerun.
         cache: Where environments are kept; by default in the user's cache directory.
-        seconds: After this long an installation is given up.
 
     Raises:
         InvalidOptionError: There is no such mode.
@@ -67,7 +62,7 @@ def prepare_environment(
     project = project_packages(recorded, commit_below(record))
     made = None
     if mode == RECREATE:
-        made, said = _recreate(recorded, record, cache, seconds)
+        made, said = _recreate(recorded, record, cache)
         remarks += said
     chosen = made.python if made else python or present_interpreter()
     interpreter = Interpreter(
@@ -82,7 +77,7 @@ def prepare_environment(
     )
     try:
         same = [*project, *((*made.added, RECORDER) if made else ())]
-        return _compared(interpreter, recorded, record, same, remarks, restore)
+        return _compared(interpreter, recorded, record, same, remarks)
     except BaseException:
         interpreter.discard()
         raise
@@ -101,7 +96,6 @@ def _compared(
     record: Record,
     same: Sequence[str],
     remarks: Sequence[str],
-    restore: bool,
 ) -> Interpreter:
     """Return the interpreter with its variables, its drift and the remarks about both."""
     # The checkout is not there yet, and what it holds is not compared here.
@@ -109,14 +103,13 @@ def _compared(
     present = describe_interpreter(
         interpreter.python, variables=bare.environment(os.sep, os.environ)
     )
-    if restore:
-        cards = present.get("gpus")
-        count = len(cards) if isinstance(cards, list) else 0
-        restored = restored_variables(recorded, os.environ, count)
-        interpreter = replace(interpreter, variables=restored)
-        bare = replace(bare, variables=restored)
-        given = bare.environment(os.sep, os.environ)
-        present["variables"] = Gate().clean(chosen_of(given))
+    cards = present.get("gpus")
+    count = len(cards) if isinstance(cards, list) else 0
+    restored = restored_variables(recorded, os.environ, count)
+    interpreter = replace(interpreter, variables=restored)
+    bare = replace(bare, variables=restored)
+    given = bare.environment(os.sep, os.environ)
+    present["variables"] = Gate().clean(chosen_of(given))
     imported = imported_packages(record.metadata, recorded, present)
     drift = find_drift(recorded, present, imported=imported, same=same)
     if interpreter.mode == MATCH:
@@ -155,7 +148,7 @@ def _refuse(
 
 
 def _recreate(
-    recorded: Mapping[str, Any], record: Record, cache: str | None, seconds: float
+    recorded: Mapping[str, Any], record: Record, cache: str | None
 ) -> tuple[Recreated, list[str]]:
     pins = read_pins(record)
     if pins is None:
@@ -170,7 +163,7 @@ def _recreate(
     version = version if isinstance(version, str) else None
     hints = tuple(str(facts[key]) for key in ("base-prefix", "executable") if facts.get(key))
     found = find_interpreter(version, str(facts.get("implementation") or "cpython"), hints)
-    made = recreate(pins, found, cache=cache, seconds=seconds)
+    made = recreate(pins, found, cache=cache)
     remarks = [*made.remarks]
     if parse_version(version) and parse_version(version) != found.version:
         remarks.append(

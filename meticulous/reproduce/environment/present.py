@@ -50,7 +50,6 @@ def describe_interpreter(
     python: str,
     *,
     variables: Mapping[str, str] | None = None,
-    search_path: tuple[str, ...] = (),
     working_directory: str | None = None,
 ) -> dict[str, Any]:
     """Return what environment.json would say about a program that this interpreter ran now.
@@ -59,7 +58,6 @@ def describe_interpreter(
         python: The path of the interpreter.
         variables: All environment variables that the program would have; by default those of this
             process.
-        search_path: Directories that the program would have before all others.
         working_directory: Where it would run; by default where this process does.
 
     Raises:
@@ -70,9 +68,7 @@ def describe_interpreter(
     facts = probe(python, variables)
     # The probe, being text, has the empty entry "" where a script has its own folder.
     path = [entry for entry in facts["path"] if entry]
-    facts["path"] = [
-        os.path.normpath(os.path.join(directory, entry)) for entry in (*search_path, *path)
-    ]
+    facts["path"] = [os.path.normpath(os.path.join(directory, entry)) for entry in path]
     facts["variables"] = chosen_of(variables)
     request = {
         "directory": os.path.join(directory, layout.ENVIRONMENT),

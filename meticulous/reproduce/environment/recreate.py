@@ -29,7 +29,6 @@ from meticulous.errors import EnvironmentUnavailableError
 from meticulous.folder.writing import write_atomically
 from meticulous.reproduce.environment.drift import RECORDER, normalized
 from meticulous.reproduce.environment.installing import (
-    LONGEST_SECONDS,
     Installer,
     find_installers,
     install,
@@ -82,7 +81,6 @@ class _Order:
     pins: Pins
     interpreter: Found
     installers: Sequence[Installer] | None
-    seconds: float
 
     def found_installers(self) -> Sequence[Installer]:
         # To look for them takes longer than to find an environment in the cache.
@@ -95,7 +93,6 @@ def recreate(
     *,
     cache: str | None = None,
     installers: Sequence[Installer] | None = None,
-    seconds: float = LONGEST_SECONDS,
 ) -> Recreated:
     """Return a virtual environment with these packages, made now or earlier.
 
@@ -110,13 +107,12 @@ def recreate(
         cache: Where environments are kept; by default in the user's cache directory. Where that
             cannot be written, the environment is a temporary one.
         installers: What installs, the better first; by default what is found here.
-        seconds: After this long an installation is given up.
 
     Raises:
         EnvironmentUnavailableError: There is nothing to make environments with, or it cannot be
             made at all.
     """
-    order = _Order(pins, interpreter, installers, seconds)
+    order = _Order(pins, interpreter, installers)
     place = cache or os.path.join(user_cache_dir("meticulous"), "environments")
     key = _key(pins, interpreter)
     directory = os.path.join(place, key)
@@ -193,7 +189,7 @@ def _try_again(directory: str, order: _Order, known: dict[str, Any], lock: int) 
     python = _python(directory)
     failed = {entry["requirement"] for entry in known["not-installed"]}
     again = [pin for pin in order.pins.pins if pin.line in failed]
-    not_installed = install(installers, python, again, seconds=order.seconds, lock=lock)
+    not_installed = install(installers, python, again, lock=lock)
     added: list[str] = known["added"]
     lacking: list[NotInstalled] = []
     if order.pins.has_recorder:
@@ -219,7 +215,7 @@ def _build(directory: str, order: _Order, lock: int | None) -> Recreated:
         os.makedirs(directory)
         inner = os.path.join(directory, _PACKAGES)
         python = make_empty(installers, order.interpreter.python, inner, lock)
-        not_installed = install(installers, python, pins.pins, seconds=order.seconds, lock=lock)
+        not_installed = install(installers, python, pins.pins, lock=lock)
         added: list[str] = []
         lacking: list[NotInstalled] = []
         if pins.has_recorder:
