@@ -32,6 +32,7 @@ class Items(Kind):
     """
 
     greedy = 40
+    stands_alone = True
 
     def __init__(
         self,
@@ -70,9 +71,6 @@ class Items(Kind):
             texts.sort()
         return f"[{', '.join(texts)}]"
 
-    def is_self_contained(self, text: str) -> bool:
-        return True
-
 
 class Fixed(Kind):
     """Tuples with a kind for each place: tuple[int, str], and named tuples.
@@ -84,6 +82,7 @@ class Fixed(Kind):
     """
 
     greedy = 40
+    stands_alone = True
 
     def __init__(self, text: str, items: Sequence[Kind], made: Any = None) -> None:
         super().__init__(text)
@@ -122,9 +121,6 @@ class Fixed(Kind):
         pairs = zip(self.items, value, strict=True)
         return f"[{', '.join(kind.render_item(item) for kind, item in pairs)}]"
 
-    def is_self_contained(self, text: str) -> bool:
-        return True
-
 
 class Entries(Kind):
     """Dictionaries.
@@ -136,6 +132,7 @@ class Entries(Kind):
     """
 
     greedy = 41
+    stands_alone = True
 
     def __init__(self, text: str, key: Kind, value: Kind) -> None:
         super().__init__(text)
@@ -183,9 +180,6 @@ class Entries(Kind):
             for key, item in value.items()
         ]
         return f"{{{', '.join(texts)}}}"
-
-    def is_self_contained(self, text: str) -> bool:
-        return True
 
 
 def entries_of(kind: Kind, text: str) -> list[tuple[str, str]]:

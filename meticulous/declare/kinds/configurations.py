@@ -83,6 +83,7 @@ class ConfigurationList(Kind):
     """
 
     greedy = 42
+    stands_alone = True
 
     def __init__(self, text: str, made: Any) -> None:
         super().__init__(text)
@@ -105,9 +106,6 @@ class ConfigurationList(Kind):
 
     def render(self, value: Any) -> str:
         return Anything(self.text).render(_contained(value))
-
-    def is_self_contained(self, text: str) -> bool:
-        return True
 
 
 def _contained(value: Any) -> Any:

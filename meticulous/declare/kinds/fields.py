@@ -24,6 +24,7 @@ class Fields(Kind):
     """
 
     greedy = 42
+    stands_alone = True
 
     def __init__(self, text: str, made: Any) -> None:
         super().__init__(text)
@@ -103,9 +104,6 @@ class Fields(Kind):
             for name, parameter in self.declaration.parameters.items()
         ]
         return f"{{{', '.join(texts)}}}"
-
-    def is_self_contained(self, text: str) -> bool:
-        return True
 
 
 def _field(base: Any, name: str) -> Any:

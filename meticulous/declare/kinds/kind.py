@@ -52,9 +52,11 @@ class Kind(ABC):
         text: The type as one writes it.
         greedy: How much of what people type it would take; where several types are possible, the
             least greedy one reads a text first.
+        stands_alone: Whether no text of it needs quotes among others, whatever stands in it.
     """
 
     greedy = 50
+    stands_alone = False
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -103,7 +105,7 @@ class Kind(ABC):
 
     def is_self_contained(self, text: str) -> bool:
         """Say whether a text needs no quotes among others."""
-        return is_plain(text)
+        return self.stands_alone or is_plain(text)
 
     def unfit(self, value: Any) -> UnfitError:
         """Return the error for a value of another type."""

@@ -29,6 +29,7 @@ class Moment(Kind):
     """
 
     greedy = 20
+    stands_alone = True
 
     def __init__(self, text: str, moment_type: Any) -> None:
         super().__init__(text)
@@ -64,9 +65,6 @@ class Moment(Kind):
 
     def render(self, value: Any) -> str:
         return str(value.isoformat())
-
-    def is_self_contained(self, text: str) -> bool:
-        return True
 
 
 class Duration(Kind):

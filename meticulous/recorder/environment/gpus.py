@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shutil
@@ -185,6 +184,8 @@ def _by_nvidia_smi() -> dict[str, Any] | None:
 
 
 def _cuda_by_driver() -> str | None:
+    import ctypes
+
     try:
         version = ctypes.c_int()
         status = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
