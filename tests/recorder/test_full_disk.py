@@ -56,14 +56,13 @@ WARNING = re.compile(rb"meticulous: warning:[^\n]*\n")
 class Disk:
     """A small file system of its own."""
 
-    def __init__(self, directory: Path, megabytes: int) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.megabytes = megabytes
         self.runs = directory / "runs"
         self.folder = self.runs / "1"
 
-    def fill(self) -> None:
-        """Fill the disk to the last byte, as fast as the machine can."""
+    def fill(self, leave: int = 0) -> None:
+        """Fill the disk to the last byte but `leave`, as fast as the machine can."""
         file = os.open(self.directory / "fill", os.O_WRONLY | os.O_CREAT)
         # Again, for a file system finds more room once it knows what it needs for what it holds.
         for _ in range(3):
@@ -72,6 +71,7 @@ class Disk:
                     while True:
                         os.write(file, bytes(size))
             os.fsync(file)
+        os.truncate(file, os.fstat(file).st_size - leave)
         os.close(file)
 
     def fail(self) -> None:
@@ -81,21 +81,19 @@ class Disk:
 
 def small_disk(directory: Path, kind: str) -> Iterator[Disk]:
     directory.mkdir()
-    megabytes = 6
-    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory)]
+    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(directory)]
     if kind == "ext4":
         if shutil.which("mkfs.ext4") is None:
             pytest.skip("there is no mkfs.ext4 here")
         image = directory.with_suffix(".image")
         image.write_bytes(b"")
-        megabytes = 16
-        os.truncate(image, megabytes << 20)
+        os.truncate(image, 16 << 20)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
         words = ["mount", "-o", "loop", str(image), str(directory)]
     if os.getuid() or subprocess.run(words, check=False, capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        yield Disk(directory, megabytes)
+        yield Disk(directory)
     finally:
         subprocess.run(["umount", "-l", directory], check=True)
 
@@ -106,7 +104,7 @@ def disk(request, tmp_path) -> Iterator[Disk]:
 
 
 def during_a_full_disk(
-    repository, disk: Disk, words: list[str]
+    repository, disk: Disk, words: list[str], leave: int = 0
 ) -> tuple[subprocess.Popen[bytes], bytes, bytes]:
     """Start a program that says "go" and waits, fill the disk, tell it to go on to its end.
 
@@ -129,7 +127,7 @@ def during_a_full_disk(
         while (line := told.readline()) != b"go\n":
             assert line, process.communicate()
             before.append(line)
-        disk.fill()
+        disk.fill(leave)
         shown, errors = process.communicate(b"go\n")
     if told is process.stdout:
         return process, b"".join(before) + shown, errors
@@ -208,24 +206,26 @@ class TestUnderRun:
         check_reserve_released(disk)
 
     def test_a_program_that_fills_the_disk_itself_goes_on_to_its_end(self, repository, disk):
-        count = disk.megabytes * 40  # of four times 9001 bytes
+        # What is held lasts for more than a second, if the recorder is kept waiting so long.
         repository.commit(
             {
                 "main.sh": "b=$(head -c 9000 /dev/zero | tr '\\0' x); i=0\n"
-                f"while [ $i -lt {count} ]; do\n"
-                "    echo $b && echo $b && echo $b && echo $b || exit 9\n"
-                "    i=$((i + 1)); sleep .004\n"
+                "echo go; read line\n"
+                "while [ $i -lt 200 ]; do\n"
+                "    echo $b && echo $b || exit 9\n"
+                "    i=$((i + 1)); sleep .03\n"
                 "done\n"
                 "exit 3\n"
             }
         )
-        done = subprocess.run(
-            recorded(disk, "sh", "main.sh"), cwd=repository.directory, capture_output=True
+        process, shown, errors = during_a_full_disk(
+            repository, disk, recorded(disk, "sh", "main.sh"), leave=2 << 20
         )
-        assert done.returncode == 3
-        assert len(WARNING.findall(done.stderr)) == 1
-        assert done.stdout == (b"x" * 9000 + b"\n") * 4 * count
-        assert done.stdout.startswith(kept(disk))
+        assert process.returncode == 3
+        assert len(WARNING.findall(errors)) == 1
+        assert shown == (b"x" * 9000 + b"\n") * 400
+        assert (b"go\n" + shown).startswith(kept(disk))
+        assert len(kept(disk)) < len(shown)
         check_reserve_released(disk)
 
     @pytest.mark.parametrize("disk", ["ext4"], indirect=True)
