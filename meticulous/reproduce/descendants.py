@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 _STARTING_SECONDS = 5.0
 """How long a process may take to get the variables of the program that it becomes."""
 
-_ENVIRONMENT_ENDS = 48
-"""Place of `env_end` among the words of /proc/PID/stat after the name, see proc(5)."""
+_CODE_ENDS = 24
+"""Place of `endcode` among the words of /proc/PID/stat after the name, see proc(5). Linux sets it
+when the variables of a new program are in place; while it copies them, they seem to be none."""
 
 
 class Descendants:
@@ -105,4 +106,4 @@ def _is_starting(pid: int) -> bool:
     with open(f"/proc/{pid}/stat", "rb") as file:
         words = file.read().rpartition(b")")[2].split()
     # Threads of the kernel never have an environment; nor have they a program.
-    return words[_ENVIRONMENT_ENDS] == b"0" and bool(os.readlink(f"/proc/{pid}/exe"))
+    return words[_CODE_ENDS] == b"0" and bool(os.readlink(f"/proc/{pid}/exe"))
