@@ -203,6 +203,7 @@ VOLATILE = (
 def steady(text: str, directory: Path) -> str:
     """Return a text without what differs from run to run and from machine to machine."""
     text = text.replace(str(directory), f"/home/you/{directory.name}")
+    text = text.replace(os.path.dirname(sys.executable), "/bin")  # its path may have spaces
     for pattern, name in VOLATILE:
         text = re.sub(pattern, name, text)
     return "\n".join(line.rstrip() for line in text.splitlines())

@@ -872,7 +872,7 @@ def test_another_interpreter_may_be_named(recorded, reproduce, tmp_path: Path):
     project = recorded()
     link = tmp_path / "bin" / "python9"
     link.parent.mkdir()
-    link.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    link.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     link.chmod(0o755)
     # From where the command is given, not from the worktree.
     found = reproduce(project, "1", "--python", os.path.relpath(link, project.directory))
@@ -916,7 +916,7 @@ def test_a_missing_module_names_the_interpreter_that_had_it(project, reproduce, 
     library.mkdir()
     (library / "only_there.py").write_text("")
     link = tmp_path / "python"
-    link.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    link.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     link.chmod(0o755)
     record(project, "needs.py", env={"PYTHONPATH": f"{library}:{os.environ['PYTHONPATH']}"})
     path = folder(project, 1) / "environment.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 
@@ -34,7 +35,7 @@ def test_python_below_meticulous_run_is_kept_out_as_well(repository, command, re
     made = repository.directory / "made.txt"
     writes = f"open({str(made)!r}, 'w').write('again')\n"
     repository.commit({".gitignore": "made.txt\n", "inner.py": writes})
-    words = ("run", "--", "sh", "-c", f"{sys.executable} inner.py")
+    words = ("run", "--", "sh", "-c", f"{shlex.quote(sys.executable)} inner.py")
     assert command(*words, cwd=repository.directory).returncode == 0
     made.write_text("precious")
     assert reproduce(repository, "1", code=1)["verdict"] == "FAILED"

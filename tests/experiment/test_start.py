@@ -412,17 +412,16 @@ class TestRefusals:
     @pytest.mark.parametrize(
         "command",
         [
-            f"{sys.executable} -c 'from meticulous import Experiment; Experiment({{}})'",
-            f"{sys.executable} -m meticulous run -- echo hi",
+            '"$0" -c "from meticulous import Experiment; Experiment({})"',
+            '"$0" -m meticulous run -- echo hi',
         ],
         ids=["Experiment", "run"],
     )
     def test_a_working_directory_that_was_removed(self, repository, command):
         gone = repository.directory / "gone"
         gone.mkdir()
-        done = subprocess.run(
-            ["sh", "-c", f"rmdir ../gone; {command}"], cwd=gone, capture_output=True, text=True
-        )
+        words = ["sh", "-c", f"rmdir ../gone; {command}", sys.executable]
+        done = subprocess.run(words, cwd=gone, capture_output=True, text=True)
         assert done.returncode in (1, 2)
         assert "The working directory has been removed" in done.stderr
         assert "bug" not in done.stderr

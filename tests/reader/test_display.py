@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -198,10 +197,10 @@ class TestTheRunningExperiment:
     def test_one_that_is_not_recorded_says_so(self):
         assert page(Experiment({}, norecord=True)).text == "<Experiment, not recorded>"
 
-    def test_one_whose_folder_is_gone_is_a_line(self, repository):
+    def test_one_whose_folder_is_gone_is_a_line(self, repository, tmp_path):
         with Experiment({}, project_directory=repository.directory, capture="none") as experiment:
             pass
-        shutil.rmtree(experiment.directory)
+        experiment.directory.rename(tmp_path / "gone")
         assert page(experiment).text == repr(experiment)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -417,7 +418,7 @@ class TestChildren:
         show = "import os, subprocess, sys\nprint(os.environ.get('PYTHONPATH'), flush=True)\n"
         inner = "subprocess.run([sys.executable, 'inner.py'], check=True)\n"
         project.commit({"outer.py": show + inner, "inner.py": show + "open('data.csv').close()"})
-        project.commit({"script.sh": f"{sys.executable} outer.py\n"})
+        project.commit({"script.sh": f"{shlex.quote(sys.executable)} outer.py\n"})
         done = run("sh", "script.sh")
         assert done.names("inputs") == {"data.csv"}
         assert done.shown.split() == [os.environ["PYTHONPATH"]] * 2
@@ -561,6 +562,6 @@ class TestStandardInput:
     )
     def test_what_it_is(self, project, redirection, kind):
         project.commit({"main.py": BEGIN})
-        command = f": | {sys.executable} main.py {redirection}"
+        command = f": | {shlex.quote(sys.executable)} main.py {redirection}"
         subprocess.run(["sh", "-c", command], cwd=project.directory, check=True)
         assert Run(newest(project), "").metadata["stdin"] == kind

@@ -501,7 +501,6 @@ def test_pointers_of_large_files_are_named(
 
 
 _FILTER = """\
-#!{python}
 import sys
 
 def read():
@@ -538,7 +537,9 @@ def test_large_files_are_filled_in_where_git_lfs_is_installed(
     head = repository.commit({".gitattributes": "*.bin filter=lfs\n", "big.bin": pointer})
     program = tmp_path / "bin" / "git-lfs"
     program.parent.mkdir()
-    program.write_text(_FILTER.format(python=sys.executable, pointer=pointer.encode()))
+    script = program.with_suffix(".py")
+    script.write_text(_FILTER.format(pointer=pointer.encode()))
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     with checkout(record_of(repository.directory / "experiments", head)) as found:
