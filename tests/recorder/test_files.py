@@ -421,7 +421,7 @@ class TestChildren:
         project.commit({"script.sh": f"{shlex.quote(sys.executable)} outer.py\n"})
         done = run("sh", "script.sh")
         assert done.names("inputs") == {"data.csv"}
-        assert done.shown.split() == [os.environ["PYTHONPATH"]] * 2
+        assert done.shown.splitlines() == [os.environ["PYTHONPATH"]] * 2
 
     def test_programs_that_are_not_python_name_files_in_their_words(self, run, project):
         project.write("out.old", "before")
