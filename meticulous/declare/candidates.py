@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import os
 import re
 import sys
@@ -32,6 +34,9 @@ _OWN, _NOBODYS = ".", ""
 """Where a name comes from: the user's own code, or this package; the interpreter, or a class that
 is judged by its own base classes."""
 
+_NEEDED = re.compile(r"\s*([\w.-]*).*", re.DOTALL)
+"""The name at the beginning of what a distribution needs."""
+
 _OF_TYPE = 3
 """Arguments with which `type` makes a class."""
 
@@ -59,7 +64,7 @@ def can_declare(path: str) -> bool:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True  # importing it says what is wrong
-    facts = _Facts(os.path.dirname(path))
+    facts = _Facts(os.path.dirname(os.path.realpath(path)))
     nodes = list(ast.walk(tree))
     for node in nodes:
         facts.learn(node)
@@ -73,7 +78,8 @@ class _Facts:
     """What the names of a source stand for.
 
     Attributes:
-        folder: The folder of the file, whose modules are the user's own.
+        folder: The folder of the file, whose modules are the user's own, as are those that the
+            import path has before the interpreter's.
         imported: Name -> the module that it, or what it names, is imported from.
         bound: Names that anything else may have bound.
         classes: Names of the classes that are defined here: each is judged by its own bases.
@@ -124,8 +130,12 @@ class _Facts:
         return _NOBODYS if is_known else _OWN
 
     def _home_of_module(self, top: str) -> str:
+        theirs = os.path.dirname(os.__file__)
+        own = (self.folder, *itertools.takewhile(lambda place: place != theirs, sys.path))
         is_here = any(
-            os.path.exists(os.path.join(self.folder, name)) for name in (top, f"{top}.py")
+            os.path.exists(os.path.join(place, name))
+            for place in own
+            for name in (top, f"{top}.py")
         )
         if top in ("", "meticulous") or is_here:
             return _OWN
@@ -133,15 +143,23 @@ class _Facts:
 
 
 def _is_of_others(module: str) -> bool:
-    """Say whether a module comes from a distribution that does not build on this package."""
+    """Say whether a module comes from a distribution that does not build on this package.
+
+    It may do so by way of others: they pass base classes on.
+    """
     from importlib import metadata
 
-    names = _distributions().get(module, ())
-    try:
-        needed = [one for name in names for one in metadata.requires(name) or ()]
-    except metadata.PackageNotFoundError:
-        return False
-    return bool(names) and not any(one.lower().startswith("meticulous") for one in needed)
+    waiting = list(filter(None, _distributions().get(module, ())))
+    seen: set[str] = set()
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name.startswith("meticulous"):
+            return False
+        if name not in seen:
+            seen.add(name)
+            with contextlib.suppress(metadata.PackageNotFoundError):  # it brings nothing
+                waiting += (_NEEDED.sub(r"\1", one) for one in metadata.requires(name) or ())
+    return bool(seen)
 
 
 @functools.cache

@@ -62,25 +62,54 @@ def test_whatever_may_declare_one_is_not(tmp_path, source):
     assert can_declare(str(path))
 
 
-@pytest.mark.parametrize(("needs", "may"), [("numpy", False), ("meticulous-ml>=0.1", True)])
+@pytest.mark.parametrize(
+    ("needs", "may"),
+    [
+        (["numpy"], False),
+        (["meticulous-ml>=0.1"], True),
+        (["not-installed", "Layer.Of_Tests[all] (>1) ; python_version > '3'"], True),
+    ],
+)
 def test_a_package_may_bring_base_classes_where_it_needs_this_one(
     tmp_path, monkeypatch, needs, may
 ):
     place = tmp_path / "site-packages"
-    for name, text in {
-        "framework_of_tests/__init__.py": "class Base: ...\n",
-        "framework_of_tests-1.0.dist-info/METADATA": f"Name: framework-of-tests\n"
-        f"Version: 1.0\nRequires-Dist: {needs}\n",
-        "framework_of_tests-1.0.dist-info/top_level.txt": "framework_of_tests\n",
-    }.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(text)
+    add_distribution(place, "framework_of_tests", needs)
+    add_distribution(place, "layer_of_tests", ["framework-of-tests", "meticulous-ml"])
     monkeypatch.syspath_prepend(place)
     candidates._distributions.cache_clear()
     path = tmp_path / "script.py"
     path.write_text("from framework_of_tests import Base\nclass A(Base): ...\n")
     assert can_declare(str(path)) is may
     candidates._distributions.cache_clear()
+
+
+def add_distribution(place, name, needs):
+    information = place / f"{name}-1.0.dist-info"
+    information.mkdir(parents=True)
+    needed = "".join(f"Requires-Dist: {one}\n" for one in needs)
+    (information / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n{needed}")
+    (information / "top_level.txt").write_text(f"{name}\n")
+
+
+def test_a_module_of_the_import_path_may_have_the_name_of_one_of_the_interpreter(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "scripts").mkdir()
+    path = tmp_path / "scripts" / "script.py"
+    path.write_text("from code.base import Base\nclass A(Base): ...\n")
+    assert not can_declare(str(path))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert can_declare(str(path))
+
+
+def test_modules_beside_the_file_behind_a_link_are_the_users(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "code.py").write_text("")
+    (tmp_path / "real" / "script.py").write_text("from code import B\nclass A(B): ...\n")
+    (tmp_path / "script.py").symlink_to(tmp_path / "real" / "script.py")
+    assert can_declare(str(tmp_path / "script.py"))
 
 
 def test_of_what_was_run_the_error_says_so(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -9,10 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from waiting import wait_until
+
+from meticulous.folder import layout
+from meticulous.recorder.environment.collector import Collector
 
 START = """
 import os, sys
@@ -421,3 +427,34 @@ def test_starting_imports_nothing_heavy(repository, experiment):
     # Without `site`, whose finders of editable installations import some of these.
     done = repository.python("-S", "-c", script, str(experiment), check=True)
     assert done.stdout == "[]\n"
+
+
+def test_whoever_finds_the_description_before_its_maker_looks_for_wishes_meets_them(tmp_path):
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    for folder in folders:
+        folder.mkdir()
+    first, second, third = folders
+    with being_made() as thread:
+        collector = Collector(str(first), "key", None, None, thread)
+        assert collector.serve(str(second)) is not None
+        assert not (second / layout.ENVIRONMENT).exists()
+        (first / layout.REQUIREMENTS).write_text("numpy==2.0\n")
+        (first / layout.ENVIRONMENT).write_text("{}\n")
+        assert collector.serve(str(third)) is not None
+    for folder in (second, third):
+        assert (folder / layout.REQUIREMENTS).read_text() == "numpy==2.0\n"
+        assert (folder / layout.ENVIRONMENT).read_text() == "{}\n"
+    assert sorted(os.listdir(first)) == sorted([layout.REQUIREMENTS, layout.ENVIRONMENT])
+
+
+@contextlib.contextmanager
+def being_made() -> Iterator[threading.Thread]:
+    """Have a thread that seems to be making a description."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        end.set()
+        thread.join()

@@ -18,7 +18,7 @@ import sys
 import time
 
 from meticulous.folder import layout
-from meticulous.folder.writing import append_line, write_all, write_atomically
+from meticulous.folder.writing import write_all
 from meticulous.recorder.environment.variables import (
     ENDS_WITH_ITS_JOB,
     SCHEDULERS,
@@ -106,21 +106,21 @@ class Collector:
             The collector of that folder, or None when this one cannot serve (it died, or its
             folder is gone).
         """
-        import json
+        from meticulous.recorder.environment import sharing
 
-        wanted = os.path.join(self._directory, layout.ENVIRONMENT_WANTED)
         collector = Collector(directory, self.key, _inode(directory), self._group, self._thread)
         try:
             if not self.complete:
                 if self._has_ended():
                     return None
-                append_line(wanted, f"{json.dumps(directory)}\n".encode("ascii"))
-            # Looked at after asking: either the collector finds the wish, or we its description.
+                sharing.ask(self._directory, directory)
             if self.complete:
+                files = {}
                 for name in (layout.REQUIREMENTS, layout.ENVIRONMENT):
                     with open(os.path.join(self._directory, name), "rb") as file:
-                        write_atomically(os.path.join(directory, name), file.read())
-                _remove(wanted)
+                        files[name] = file.read()
+                sharing.write(directory, files)
+                sharing.hand_on(self._directory, files)
         except OSError:
             return None
         return collector
@@ -352,10 +352,3 @@ def _collect_here(request: dict[str, Any]) -> Thread | None:
     except RuntimeError:
         return None
     return thread
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return

@@ -45,9 +45,7 @@ from datetime import datetime
 from typing import Any
 
 from meticulous.folder import layout
-from meticulous.folder.hashing import append_sums
-from meticulous.folder.writing import write_atomically
-from meticulous.recorder.environment import gpus, hardware
+from meticulous.recorder.environment import gpus, hardware, sharing
 from meticulous.recorder.environment.packages import (
     add_code_states,
     conda_packages,
@@ -97,11 +95,9 @@ def describe(request: Mapping[str, Any], part_seconds: float | None = None) -> N
         # The last one: where it is, the other is too.
         layout.ENVIRONMENT: _render(environment).encode(),
     }
-    with contextlib.suppress(OSError):
-        _write(directory, files)
-        for other in _take_wishes(os.path.join(directory, layout.ENVIRONMENT_WANTED)):
-            with contextlib.suppress(OSError):
-                _write(other, files)
+    for deliver in (sharing.write, sharing.hand_on):
+        with contextlib.suppress(OSError):
+            deliver(directory, files)
 
 
 def collect(request: Mapping[str, Any], part_seconds: float | None = None) -> dict[str, Any]:
@@ -369,21 +365,3 @@ def _render(environment: Mapping[str, Any]) -> str:
             text = json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n  ")
         parts.append(f"  {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _write(directory: str, files: Mapping[str, bytes]) -> None:
-    for name, content in files.items():
-        write_atomically(os.path.join(directory, name), content)
-    # Where the run has ended meanwhile its record is sealed already.
-    append_sums(directory, files)
-
-
-def _take_wishes(path: str) -> list[str]:
-    """Return the folders that wait for this description, and forget them."""
-    try:
-        with open(path, "rb") as file:
-            lines = file.read().splitlines()
-        os.unlink(path)
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in lines]
