@@ -149,7 +149,7 @@ def _shown(
         if view.columns.keys() == {ID}:
             raise InvalidOptionError("--no-id leaves no column; name others with --columns.")
         view = view.without(ID)
-    return Gathered(view, records, chosen, _left_out(place, options, len(records), chosen))
+    return Gathered(view, records, chosen, left_out(place, options, len(records), chosen))
 
 
 def _grouped(options: Mapping[str, Any], chosen: Chosen, table: Table) -> Gathered:
@@ -163,7 +163,8 @@ def _grouped(options: Mapping[str, Any], chosen: Chosen, table: Table) -> Gather
     return Gathered(view, None, chosen, remark)
 
 
-def _left_out(place: str, options: Mapping[str, Any], shown: int, chosen: Chosen) -> str:
+def left_out(place: str, options: Mapping[str, Any], shown: int, chosen: Chosen) -> str:
+    """Return what is said where not all that were chosen are shown; "" where all are."""
     if shown >= chosen.count:
         return ""
     last = min(options["tail"] or chosen.count, chosen.count)

@@ -88,7 +88,8 @@ def _run(records: Sequence[Record], jobs: int, code: str, choice: Choice) -> int
     _print_remarks(choice)
     left = len(records) - len(outcomes)
     if launcher.signal is not None:
-        click.echo(f"meticulous: interrupted; {left} stay registered.", err=True)
+        stay = "stays" if left == 1 else "stay"
+        click.echo(f"meticulous: interrupted; {left} {stay} registered.", err=True)
         return 128 + signal.Signals(launcher.signal)
     return 1 if any(outcome.has_failed for outcome in outcomes) else 0
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from meticulous.cli.choosing import Chosen, narrowed_records
-from meticulous.cli.gathering import linked
+from meticulous.cli.gathering import left_out, linked
 from meticulous.cli.grid import STATUS_STYLES
 from meticulous.cli.screen import Line, find_screen, wrapped
 from meticulous.cli.widths import cell_width
@@ -23,8 +23,10 @@ _MOST = 5
 _LABEL = len("Purpose") + 2
 
 
-def gather_sets(place: str, options: Mapping[str, Any]) -> tuple[list[RunSet], Chosen]:
-    """Return the sets of the experiments that the options choose, and what was chosen.
+def gather_sets(place: str, options: Mapping[str, Any]) -> tuple[list[RunSet], Chosen, str]:
+    """Return the sets of the experiments that the options choose, what was chosen, and a remark.
+
+    The remark is about what was left out; "" when nothing was.
 
     Args:
         place: The experiments directory.
@@ -40,7 +42,7 @@ def gather_sets(place: str, options: Mapping[str, Any]) -> tuple[list[RunSet], C
         shown = shown[-options["tail"] :]
     if options["head"]:
         shown = shown[: options["head"]]
-    return sets_of(shown), chosen
+    return sets_of(shown, records), chosen, left_out(place, options, len(shown), chosen)
 
 
 def print_sets(sets: Sequence[RunSet], place: str) -> None:
@@ -63,6 +65,7 @@ def as_objects(sets: Sequence[RunSet]) -> list[dict[str, Any]]:
             "set": one.id or None,
             "is_set": one.is_set,
             "experiments": [record.id for record in one.records],
+            "size": one.size,
             "types": one.types,
             "created": one.created.isoformat() if one.created else None,
             "last": one.last.isoformat() if one.last else None,
@@ -87,14 +90,13 @@ def _lines(sets: Sequence[RunSet], place: str) -> Iterator[Line]:
     for number, one in enumerate(sets, 1):
         if number > 1:
             yield []
-        yield [(f"{number}: {_title(one, place)}", "bold")]
+        title = f"{number}: {_title(one, place)}" if one.is_set else "without a set"
+        yield [(title, "bold")]
         yield from _experiments(one)
         yield from _facts(one)
 
 
 def _title(one: RunSet, place: str) -> str:
-    if not one.is_set:
-        return "without a set"
     if one.folder:
         inside = os.path.relpath(one.folder, place)
         is_below = inside.partition(os.sep)[0] != os.pardir
@@ -127,6 +129,8 @@ def _name(one: RunSet, record: Record) -> str:
 
 def _facts(one: RunSet) -> Iterator[Line]:
     counts = ", ".join(f"{count:,} {status}" for status, count in one.statuses.items())
+    if len(one.records) < one.size:
+        counts += f" ({len(one.records):,} of {one.size:,} shown)"
     types = visible(", ".join(one.types))
     facts = {
         "Type": [types] if one.folder else [],

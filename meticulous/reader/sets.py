@@ -47,7 +47,8 @@ class RunSet:
             folder of a set of xmen; "" where there is nothing of the kind.
         is_set: Whether they were registered; those that were run at once are in no set, together.
         folder: The folder of a set of xmen; "" for ours.
-        records: The experiments, by number or name.
+        records: The experiments that were chosen of it, by number or name.
+        size: How many experiments it has, chosen or not.
         types: What they carry out, each once: targets, programs, classes of xmen.
         created: When the first was registered, or where none was, started.
         last: When any of them began, ended, or last gave a sign of life while it ran.
@@ -61,6 +62,7 @@ class RunSet:
     is_set: bool
     folder: str
     records: list[Record]
+    size: int
     types: list[str]
     created: datetime | None
     last: datetime | None
@@ -70,17 +72,22 @@ class RunSet:
     notes: list[str]
 
 
-def sets_of(records: Iterable[Record]) -> list[RunSet]:
+def sets_of(records: Iterable[Record], among: Iterable[Record]) -> list[RunSet]:
     """Return the sets of some experiments in the order in which they were registered.
 
-    What one call registered is a set. Experiments that were registered one at a time, or before
-    calls were noted, are one where target, code and description are the same. What belongs to no
-    set comes last, together.
+    What one call of `register` made is a set. Experiments that programs registered themselves, or
+    that were registered before calls were noted, are one where target, code and description are
+    the same. What belongs to no set comes last, together.
+
+    Args:
+        records: The experiments.
+        among: Those that they were chosen from.
     """
+    sizes = Counter(map(_key, among))
     found: dict[_Key, list[Record]] = {}
     for record in sorted(records, key=lambda record: position_of(record.id)):
         found.setdefault(_key(record), []).append(record)
-    sets = [_run_set(key, members) for key, members in found.items()]
+    sets = [_run_set(key, members, sizes[key]) for key, members in found.items()]
     return sorted(sets, key=lambda one: (not one.is_set, one.created is None, _seconds(one)))
 
 
@@ -116,7 +123,7 @@ def _of_xmen(record: Record) -> Mapping[str, Any]:
     return _mapping(_mapping(record.metadata.get("xmen")).get("set"))
 
 
-def _run_set(key: _Key, records: list[Record]) -> RunSet:
+def _run_set(key: _Key, records: list[Record], size: int) -> RunSet:
     is_named = key[:1] in ((_BY_CALL,), (_OF_XMEN,))
     said = _of_xmen(records[0])
     registered = [_moment(record, "registered-time") for record in records]
@@ -131,6 +138,7 @@ def _run_set(key: _Key, records: list[Record]) -> RunSet:
         is_set=bool(key),
         folder=key[1] if key[:1] == (_OF_XMEN,) else "",
         records=records,
+        size=size,
         types=_once(map(type_of, records)),
         created=min(filter(None, created), default=None),
         last=max(filter(None, map(_last, records)), default=None),

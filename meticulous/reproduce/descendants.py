@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from meticulous.folder import layout
@@ -46,6 +47,7 @@ class Descendants:
                 if process.pid == os.getpid() or not self._is_one(process):
                     continue
                 if process.status() != psutil.STATUS_ZOMBIE:
+                    _await_start(process.pid)
                     found.append((process.pid, " ".join(process.cmdline()) or process.name()))
             except (psutil.Error, OSError):
                 continue
@@ -89,9 +91,7 @@ def marks_of(pid: int) -> list[str]:
 def _environment_of(pid: int) -> bytes:
     environment = _read_environment(pid)
     if not environment:
-        deadline = time.monotonic() + _STARTING_SECONDS
-        while _is_starting(pid) and time.monotonic() < deadline:
-            time.sleep(0.001)
+        _await_start(pid)
         environment = _read_environment(pid)
     return environment
 
@@ -101,8 +101,16 @@ def _read_environment(pid: int) -> bytes:
         return file.read()
 
 
+def _await_start(pid: int) -> None:
+    """Wait while a process is between two programs; then it has words and variables again."""
+    deadline = time.monotonic() + _STARTING_SECONDS
+    while _is_starting(pid) and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def _is_starting(pid: int) -> bool:
-    """Say whether a process is between two programs: the new one has no environment yet."""
+    if not sys.platform.startswith("linux"):
+        return False
     with open(f"/proc/{pid}/stat", "rb") as file:
         words = file.read().rpartition(b")")[2].split()
     # Threads of the kernel never have an environment; nor have they a program.

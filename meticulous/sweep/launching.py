@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from meticulous.errors import ExperimentClaimedError, MeticulousError
@@ -108,6 +108,7 @@ class Launcher:
                     record = waiting.pop()
                     refused = self._start(record)
                     if refused is not None:
+                        refused = _gone(record) or refused
                         outcomes[str(record.directory)] = refused
                         self._tell(ENDED, record, refused)
                 if self._signals:
@@ -120,7 +121,8 @@ class Launcher:
                     self._tell(ENDED, child.record, outcome)
                 if self._children:
                     time.sleep(_STEP)
-        return [outcomes[path] for path in map(_path, in_order(records)) if path in outcomes]
+        paths = [path for path in map(_path, in_order(records)) if path in outcomes]
+        return [_up_to_date(outcomes[path], path) for path in paths]
 
     def _start(self, record: Record) -> Outcome | None:
         """Start an experiment; return why it could not be."""
@@ -232,15 +234,45 @@ def _outcome(child: _Child) -> Outcome:
         return Outcome(
             record.id, name_of(record), record.status, seconds, remark, True, not is_success
         )
+    gone = _gone(child.record, seconds)
+    if gone is not None:
+        return gone
     if is_claimed or record.status != status.REGISTERED:
         return _taken(record)
     remark = said or f"exit code {child.process.returncode}"
     return Outcome(record.id, name_of(record), record.status, None, remark, False, True)
 
 
+def _gone(record: Record, seconds: float | None = None) -> Outcome | None:
+    """Return what became of an experiment whose folder was deleted; None where it is there.
+
+    Args:
+        record: The experiment as it was.
+        seconds: How long its process took; None where we have not started one.
+    """
+    try:
+        os.stat(record.directory)
+    except (FileNotFoundError, NotADirectoryError):
+        remark, is_ours = f"its folder {record.directory} is gone", seconds is not None
+        return Outcome(
+            record.id, name_of(record), status.UNKNOWN, seconds, remark, is_ours, has_failed=True
+        )
+    except OSError:
+        # Where we may not look, it may be there.
+        return None
+    return None
+
+
 def _taken(record: Record) -> Outcome:
     remark = "another launcher has taken it"
     return Outcome(record.id, name_of(record), record.status, None, remark, False, False)
+
+
+def _up_to_date(outcome: Outcome, folder: str) -> Outcome:
+    """Return the outcome with the present status of what another launcher carries out."""
+    if outcome.is_ours or outcome.has_failed:
+        return outcome
+    return replace(outcome, status=read_record(folder).status)
 
 
 def _is_by(record: Record, pid: int) -> bool:

@@ -320,6 +320,52 @@ class TestSignalsAndDeaths:
         assert status_of(folder_of(project, 2)) == "REGISTERED"
         assert "2 stay registered" in errors
 
+    def test_of_one_that_is_left_it_is_told_that_it_stays(self, project, sleepers):
+        process = started(project, "1-2", LOG=str(sleepers))
+        wait_until(sleepers.exists)
+        process.send_signal(signal.SIGINT)
+        assert "1 stays registered" in process.communicate(timeout=60)[1]
+
+    def test_folders_that_are_deleted_meanwhile_are_told_and_the_answer_is_no(
+        self, project, sleepers
+    ):
+        process = started(project, "1-2", LOG=str(sleepers))
+        wait_until(sleepers.exists)
+        pid = read(folder_of(project), "metadata.json")["pid"]
+        folders = [folder_of(project, number) for number in (1, 2)]
+        shutil.rmtree(project.directory / "experiments")
+        os.kill(pid, signal.SIGTERM)
+        shown, errors = process.communicate(timeout=60)
+        assert process.returncode == 1, errors
+        for number, folder in enumerate(folders, 1):
+            assert f"{number}: its folder {folder} is gone" in errors
+        assert [line.split()[-1] for line in shown.splitlines()[1:]] == ["number=0", "number=1"]
+        assert "another launcher" not in errors
+        assert "1 experiment run, 0 with success, 1 failed; 1 could not be started." in errors
+
+    def test_of_what_another_launcher_took_the_table_tells_how_it_ended(self, project, sleepers):
+        def has_begun(number: int) -> bool:
+            return sleepers.exists() and f"{number - 1}\n" in sleepers.read_text()
+
+        def end(number: int) -> None:
+            os.kill(read(folder_of(project, number), "metadata.json")["pid"], signal.SIGTERM)
+
+        process = started(project, LOG=str(sleepers))
+        wait_until(lambda: has_begun(1))
+        other = started(project, "2", LOG=str(sleepers))
+        wait_until(lambda: has_begun(2))
+        end(1)
+        wait_until(lambda: has_begun(3))
+        end(2)
+        other.communicate(timeout=60)
+        end(3)
+        shown, errors = process.communicate(timeout=60)
+        assert [line.split()[:2] for line in shown.splitlines()[1:]] == [
+            [str(number), "KILLED"] for number in (1, 2, 3)
+        ]
+        assert "2: another launcher has taken it" in errors
+        assert "2 experiments run, 0 with success, 2 failed." in errors
+
     def test_a_killed_launcher_loses_nothing(self, project, sleepers, meticulous):
         process = started(project, LOG=str(sleepers))
         wait_until(sleepers.exists)

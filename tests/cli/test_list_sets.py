@@ -41,7 +41,7 @@ Status   1 REGISTERED
 Git      /home/ann/iris main 1f2e3d4c5b, with uncommitted changes
 Purpose  first look
 
-3: without a set
+without a set
 |- 1    train.py  SUCCESS
 |- run  eval.py   SUCCESS
 First    2026-11-22 14:03
@@ -74,7 +74,7 @@ Purpose  A set of greetings
 Notes    odd spike
          second: look
 
-3: without a set
+without a set
 |- lone  parabola.hello:HelloWorld  SUCCESS
 First    2021-02-08 19:04
 Last     2021-02-08 19:04
@@ -147,7 +147,7 @@ def test_imported_ones_stay_together(command, theirs):
     assert [text.splitlines()[0] for text in told] == [
         f"1: {theirs}/first",
         f"2: {theirs}/second",
-        "3: without a set",
+        "without a set",
     ]
     assert "Notes    odd spike\n         second: look" in told[1]
     assert "a=Hello__b=World   SUCCESS" in told[1]
@@ -159,6 +159,7 @@ def test_programs_get_objects(command, ours):
         "set": "one",
         "is_set": True,
         "experiments": ["2", "3", "10"],
+        "size": 3,
         "types": ["train.py:Train"],
         "created": "2026-11-22T14:00:00+00:00",
         "last": "2026-11-22T14:13:08.323456+00:00",
@@ -193,6 +194,24 @@ def test_conditions_choose_the_experiments_as_in_the_list(command, ours):
     (ours / "10" / "metadata.json").write_text('{"tags": ["unlinked"], "set": "one"}')
     assert "|- 10" not in command("list", "--sets").stdout
     assert "|- 10" in command("list", "--sets", "--all").stdout
+
+
+def test_it_says_which_sets_are_not_shown_whole(command, ours):
+    told = command("list", "--sets", "--tail", "2")
+    assert [line for line in told.stdout.splitlines() if line.startswith("Status")] == [
+        "Status   1 SUCCESS (1 of 3 shown)",
+        "Status   1 REGISTERED",
+    ]
+    assert told.stderr == f"The last 2 of 6 experiments in {ours}; --all lists all.\n"
+    told = command("list", "--sets", "--status", "SUCCESS", "--head", "2")
+    assert "Status   1 SUCCESS (1 of 3 shown)\n" in told.stdout
+    assert "Status   1 SUCCESS (1 of 2 shown)\n" in told.stdout
+    assert told.stderr.startswith("The first 2 of 4 experiments chosen from 6 in ")
+    told = command("list", "--sets", "--tail", "2", "--json")
+    sizes = [(one["experiments"], one["size"]) for one in json.loads(told.stdout)]
+    assert (sizes, told.stderr) == ([(["10"], 3), (["4"], 1)], "")
+    (ours / "3" / "metadata.json").write_text('{"tags": ["unlinked"], "set": "one"}')
+    assert " shown)" not in command("list", "--sets").stdout  # it was taken out of its set
 
 
 def test_what_is_broken_or_odd_is_in_no_set_and_steers_no_terminal(command, ours, on_terminal):

@@ -404,6 +404,31 @@ class TestDeclared:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+class TestLoadedCode:
+    """The commit and the list of packages say which code ran; other code is an input."""
+
+    def test_a_module_from_elsewhere_is_an_input(self, recorded, tmp_path, monkeypatch):
+        elsewhere = tmp_path / "elsewhere"
+        (elsewhere / "inside").mkdir(parents=True)
+        (elsewhere / "inside" / "__init__.py").write_text("")
+        (elsewhere / "alone.py").write_text("VALUE = 3\n")
+        path = os.pathsep.join([str(elsewhere), os.environ["PYTHONPATH"]])
+        monkeypatch.setenv("PYTHONPATH", path)
+        for _ in range(2):  # the second time from what the first has compiled
+            done = recorded("import alone, inside, json, pytest")
+            assert done.names("inputs") == {
+                str(elsewhere / "alone.py"),
+                str(elsewhere / "inside" / "__init__.py"),
+            }
+            entry = done.entry("inputs", str(elsewhere / "alone.py"))
+            assert (entry["in"], entry["found"]) == ("elsewhere", "loaded")
+            assert entry["sha256"] == hashlib.sha256(b"VALUE = 3\n").hexdigest()
+
+    def test_modules_of_the_repository_are_none(self, recorded, project):
+        project.commit({"beside.py": "", "folder/__init__.py": "", "folder/deep.py": ""})
+        assert recorded("import beside, folder.deep").names("inputs") == set()
+
+
 class TestChildren:
     def test_workers_of_multiprocessing_that_are_spawned(self, project, run):
         code = (

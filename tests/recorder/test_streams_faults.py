@@ -536,6 +536,23 @@ class TestForks:
         # Python before 3.12.4 itself loses some in a thousand (gh-119506).
         assert len(lines) > 0.98 * 40_000
 
+    def test_a_child_of_an_unbuffered_program_shows_its_output_once(self, program):
+        made = program(
+            "import os, sys\nfor i in range(500): print('parent', i)\npid = os.fork()\n"
+            "if pid == 0:\n    print('child')\n    sys.stdout.flush()\n    os._exit(0)\n"
+            "os.waitpid(pid, 0)\nprint('after')\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-u", "recorded.py"],
+            cwd=made.repository.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        wanted = [*(f"parent {i}" for i in range(500)), "child", "after"]
+        assert done.stdout.decode().splitlines() == wanted
+        assert (made.folder / "stdout").read_bytes() == done.stdout
+
     def test_python_warns_of_a_fork_beside_threads_only_where_it_does_without_us(self, program):
         # Python 3.12 warns where the fork leaves a thread behind, 3.13 whatever we do.
         made = program(

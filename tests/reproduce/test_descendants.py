@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from meticulous.folder import layout
-from meticulous.reproduce.descendants import marks_of
+from meticulous.reproduce.descendants import Descendants, marks_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows environments")
 
@@ -38,3 +38,12 @@ def test_what_runs_no_program_has_no_mark():
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert marks_of(process.pid) == []
     assert marks_of(process.pid) == []
+
+
+def test_a_program_that_is_only_just_begun_is_named_by_its_words():
+    descendants = Descendants(os.getsid(0), None, None)
+    for _ in range(300):
+        with subprocess.Popen(["sleep", "600"]) as process:
+            found = dict(descendants.running())
+            process.kill()
+        assert found[process.pid] == "sleep 600"

@@ -49,8 +49,9 @@ Keys of the objects of --json:
   of a reproduction also reproduces (the id of the original) and verdict.
 With --columns or --group-by they are the full names of the columns. With --sets:
   set (its id, or its folder in xmen; null where there is none), is_set,
-  experiments (ids), types, created, last, statuses (how many of each), code
-  (root, branch, commit, has_changes), purposes, notes.
+  experiments (ids), size (how many it has, shown or not), types, created, last,
+  statuses (how many of each), code (root, branch, commit, has_changes),
+  purposes, notes.
 
 \b
 Exit code: 0; 1 when nothing fits the conditions or can be read; 2 for a
@@ -131,12 +132,13 @@ def _refuse_contradictions(options: dict[str, Any]) -> None:
 
 
 def _list_sets(place: str, options: dict[str, Any]) -> int:
+    from meticulous.cli.screen import print_remark
     from meticulous.cli.set_listing import as_objects, gather_sets, print_sets
 
     data_format = "json" if options["as_json"] else options["data_format"] or "table"
     if data_format not in ("json", "table"):
         raise click.UsageError(f"--sets has no form in {data_format}; choose json, or none.")
-    sets, chosen = gather_sets(place, options)
+    sets, chosen, remark = gather_sets(place, options)
     if data_format == "json":
         from meticulous.cli.exact_output import escaped_json, print_exactly
         from meticulous.folder.encoding import encode_document
@@ -145,6 +147,8 @@ def _list_sets(place: str, options: dict[str, Any]) -> int:
         print_exactly(escaped_json(encode_document(plain(as_objects(sets)))))
     else:
         print_sets(sets, place)
+        if remark:
+            print_remark(remark)
     return _conclude(place, chosen, data_format == "table", is_blank=False)
 
 

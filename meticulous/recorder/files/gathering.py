@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from meticulous.recorder.files.journal import Identity, Sighting
 
-OPENED, DECLARED, ARGUMENT = "opened", "declared", "argument"
+OPENED, DECLARED, ARGUMENT, LOADED = "opened", "declared", "argument", "loaded"
 """How a file was found, as files.json says it."""
 
 
@@ -79,11 +79,12 @@ class RunFiles:
         self._declared: dict[str, None] = {}
         self._arguments: dict[str, Identity | None] = {}
 
-    def gather(self, code: Iterable[str] = ()) -> None:
+    def gather(self, code: Iterable[str] = (), foreign_code: Iterable[str] = ()) -> None:
         """Take in the journal and the folder as they are now.
 
         Args:
             code: Files that were loaded as code; the commit holds them, they are no inputs.
+            foreign_code: Those of them that neither a commit nor a package holds; inputs.
 
         Raises:
             OSError: The journal cannot be read.
@@ -91,6 +92,8 @@ class RunFiles:
         for sighting in read_journal(self.directory):
             self._takers[sighting.role](self, sighting)
         self._drop_code(code)
+        for path in foreign_code:
+            self.inputs.setdefault(path, Input(path, None, LOADED))
         for path, before in self._arguments.items():
             self._settle_argument(path, before)
         for path in self._declared:

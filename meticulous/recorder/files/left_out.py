@@ -7,7 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import FrameType
 
 _SYSTEM = (
@@ -67,6 +67,28 @@ class LeftOut:
             if part in path:
                 return True
         return False
+
+
+def foreign_code(files: Iterable[str], folders: Sequence[str]) -> list[str]:
+    """Return which files of loaded code neither the commit nor an installed package holds.
+
+    Args:
+        files: The files of the modules that a program has loaded.
+        folders: The folder of the run and the working tree of its code.
+    """
+    known = tuple(f"{os.path.realpath(folder)}/" for folder in folders)
+    left_out = LeftOut(known)
+    # A checkout of this package, with all that lies beside it.
+    ours = f"{os.path.realpath(__file__).rsplit(os.sep, 4)[0]}/"
+    paths = {os.path.abspath(file) for file in files}
+    return sorted(
+        path
+        for path in paths
+        if not left_out.holds(path)
+        and not (real := os.path.realpath(path)).startswith((*known, ours))
+        and not left_out.holds(real)
+        and os.path.isfile(real)
+    )
 
 
 def is_loading(frame: FrameType | None) -> bool:

@@ -38,12 +38,14 @@ def write_files(
         is_hurried: The program was ended by a signal; hashing takes a second at most.
     """
     from meticulous.recorder.files.gathering import RunFiles
+    from meticulous.recorder.files.left_out import foreign_code
     from meticulous.recorder.files.listing import Place, list_files, render
 
     directory = writer.paths.directory
     with writer.tolerating("the list of files"):
         files = RunFiles(directory)
-        files.gather(code)
+        code = [*code]
+        files.gather(code, foreign_code(code, [directory, *([repository] if repository else [])]))
         content = list_files(
             files,
             Place(directory, repository),

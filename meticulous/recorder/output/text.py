@@ -115,6 +115,10 @@ class _Bytes(io.RawIOBase):
         super().flush()
         self.writer.drain()
 
+    def become_direct(self) -> None:
+        """Write to the descriptor from now on, without the writer."""
+        self.writer = _Descriptor(self.writer)
+
 
 class _HandingOver(_Bytes):
     """What a text stream writes into: bytes are kept until it asks for a flush.
@@ -134,7 +138,7 @@ class _HandingOver(_Bytes):
         """Write to the descriptor from now on, without a line of Python, so at any late moment."""
         # Without the writer, which holds this stream: a circle of references would keep both to the
         # end.
-        self.writer = _Descriptor(self.writer)
+        super().become_direct()
         nothing_to_do = bool
         vars(self).update(write=self.writer.write, flush=nothing_to_do)
 
@@ -197,5 +201,5 @@ class TextIOOverDescriptor(io.TextIOWrapper):
         # ValueError: the program has detached the layer below.
         with contextlib.suppress(ValueError, OSError):
             below = super().buffer
-            if isinstance(below, _HandingOver):
+            if isinstance(below, _Bytes):
                 below.become_direct()

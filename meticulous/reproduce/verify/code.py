@@ -118,7 +118,7 @@ def check_sources(record: Record) -> Answer:
     if not isinstance(names, list):
         return unknown("the record does not say which code was loaded")
     if not names:
-        return yes("no module was loaded that is not in the commit")
+        return yes("no module of the repository was loaded that is not in the commit")
     return no(
         f"not in the commit: {some_of([str(name) for name in names])}",
         f"git add {shlex.join(str(name) for name in names[:3])}, commit, and run it again",
