@@ -19,7 +19,7 @@ from meticulous.sweep.code import CodeFinder
 from meticulous.sweep.launching import Launcher
 
 TRAIN = '''\
-import os, sys, time
+import os, signal, sys
 from pathlib import Path
 from meticulous import Experiment
 
@@ -41,7 +41,7 @@ class Train(Experiment):
             sys.exit(int(self.end))
         if self.end == "wait":
             Path("waiting").touch()
-            time.sleep(60)
+            signal.pause()
 
 if __name__ == "__main__":
     Train.main()

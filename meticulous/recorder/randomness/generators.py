@@ -49,9 +49,9 @@ class Generator(ABC):
     def repeat_results(self) -> None:  # noqa: B027  most have no choice to make
         """Ask for algorithms that give the same numbers each time, where there is a choice."""
 
+    @abstractmethod
     def was_seeded(self) -> bool | None:
         """Say whether somebody has chosen where its numbers begin; None if that cannot be seen."""
-        raise NotImplementedError
 
 
 class Standard(Generator):

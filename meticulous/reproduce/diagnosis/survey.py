@@ -228,8 +228,12 @@ def _look_at_paths(known: Known, scene: Scene) -> None:
         return
     roots = spelled(known.roots)
     places: list[str] = []
+    nowhere = "no file of the commit names that folder"
     if known.code.source is not None and known.code.has_it:
-        places = places_of(known.code.source.directory, known.code.commit, roots)
+        try:
+            places = places_of(known.code.source.directory, known.code.commit, roots)
+        except GitError as error:
+            nowhere = f"whether a file of the commit names that folder is not known: {error}"
     what = (
         f"{few_text(read, _MOST_NAMED)}, read from {known.roots[0]} instead of the private worktree"
     )
@@ -239,7 +243,7 @@ def _look_at_paths(known: Known, scene: Scene) -> None:
             Factor(PATHS, f"{what}; the path stands in {few_text(places, _MOST_NAMED)}")
         )
     else:
-        scene.factors.append(Factor(PATHS, what, "no file of the commit names that folder"))
+        scene.factors.append(Factor(PATHS, what, nowhere))
 
 
 def _look_at_packages(known: Known, scene: Scene) -> None:
