@@ -420,12 +420,12 @@ def test_the_surroundings_are_those_of_the_programs_interpreter(repository, run,
     assert "pytest" not in {package["name"] for package in environment["packages"]}
 
 
-def test_a_program_that_empties_its_own_output_is_reported(repository, run):
+def test_a_program_that_opens_its_own_output_anew_loses_nothing(repository, run):
     text = "#!/bin/sh\necho one\nsleep 0.6\necho two > /dev/stdout\necho three\n"
-    program(repository, "empties.sh", text)
-    done = run("--", "./empties.sh")
-    assert done.stdout == "one\ntwo\nthree\n"
-    assert "the program emptied its own output file" in done.stderr
+    program(repository, "opens.sh", text)
+    done = run("--", "./opens.sh")
+    assert (done.stdout, done.stderr) == ("one\ntwo\nthree\n", "")
+    assert (folder_of(repository) / "stdout").read_text() == "one\ntwo\nthree\n"
 
 
 class TestRecorderKilled:

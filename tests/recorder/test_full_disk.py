@@ -160,7 +160,7 @@ def told_of(errors: bytes) -> str:
 
 
 class TestUnderRun:
-    """The program's own descriptors are the files of the record."""
+    """The program writes to pipes, and what carries it on meets the disk."""
 
     @pytest.mark.parametrize(
         ("disk", "stream"), [("tmpfs", "stderr"), ("ext4", "stdout")], indirect=["disk"]
@@ -192,7 +192,7 @@ class TestUnderRun:
         )
         assert process.returncode == 3
         assert told_of(errors) == (
-            f"the output is recorded no further, for the disk is full ({disk.folder})"
+            f"the output is recorded no further, for the disk is nearly full ({disk.folder})"
         )
         assert warnings_in(disk) == [told_of(errors)]
         first = b"".join(b"%d\n" % i for i in range(1, 5001))
@@ -205,8 +205,19 @@ class TestUnderRun:
         assert (disk.folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
         check_reserve_released(disk)
 
+    def test_a_program_that_writes_as_fast_as_it_can_goes_on_to_its_end(self, repository, disk):
+        repository.commit({"main.sh": "echo go\nread line\nseq 2000000 || exit 9\nexit 3\n"})
+        process, shown, errors = during_a_full_disk(
+            repository, disk, recorded(disk, "sh", "main.sh")
+        )
+        assert process.returncode == 3
+        assert len(WARNING.findall(errors)) == 1
+        assert shown == b"".join(b"%d\n" % n for n in range(1, 2_000_001))
+        assert (b"go\n" + shown).startswith(kept(disk))
+        assert (disk.folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
+        check_reserve_released(disk)
+
     def test_a_program_that_fills_the_disk_itself_goes_on_to_its_end(self, repository, disk):
-        # What is held lasts for more than a second, if the recorder is kept waiting so long.
         repository.commit(
             {
                 "main.sh": "b=$(head -c 9000 /dev/zero | tr '\\0' x); i=0\n"
@@ -230,7 +241,7 @@ class TestUnderRun:
 
     @pytest.mark.parametrize("disk", ["ext4"], indirect=True)
     def test_a_disk_that_fails_is_told_of_at_once_and_the_program_goes_on(self, repository, disk):
-        repository.commit({"main.sh": "echo go\nread line\nexit 3\n"})
+        repository.commit({"main.sh": "echo go\nread line\nseq 100000 || exit 9\nexit 3\n"})
         process = subprocess.Popen(
             recorded(disk, "sh", "main.sh"),
             cwd=repository.directory,
@@ -242,8 +253,9 @@ class TestUnderRun:
             assert process.stdout.readline() == b"go\n"
             disk.fail()
             told = process.stderr.readline()
-            _, errors = process.communicate(b"go\n")
+            shown, errors = process.communicate(b"go\n")
         assert process.returncode == 3
+        assert shown == b"".join(b"%d\n" % n for n in range(1, 100_001))
         assert told_of(told) == (
             "the output is recorded no further, for the file system takes nothing any more "
             f"({disk.folder})"

@@ -214,20 +214,22 @@ class TestSlowReader:
 
     def test_the_end_waits_for_it(self, program):
         # A reader such as `less`, which takes the first page and then nothing for a while.
-        child = "seq 0 100000; read line < {}"
-        made = program(f"import os\nos.system({child.format('a')!r})\nexperiment.finish()\n")
-        under_run = [sys.executable, "-m", "meticulous", "run", "--", "sh", "-c", child.format("b")]
-        for name in "ab":
+        # Under `meticulous run` it holds the program up, once what lies between them is full.
+        counts = {"a": 100_000, "b": 20_000}
+        child, other = (f"seq 0 {count}; read line < {name}" for name, count in counts.items())
+        made = program(f"import os\nos.system({child!r})\nexperiment.finish()\n")
+        under_run = [sys.executable, "-m", "meticulous", "run", "--", "sh", "-c", other]
+        for name in counts:
             os.mkfifo(made.repository.directory / name)
         processes = [made.start(), made.start(words=under_run)]
-        for name, process in zip("ab", processes, strict=False):
+        for name, process in zip(counts, processes, strict=False):
             wait_until(lambda pipe=process.stdout: is_full(pipe))
             (made.repository.directory / name).write_text("go on\n")
         # Either they end, which would be wrong, or they wait long enough to be believed.
         with contextlib.suppress(subprocess.TimeoutExpired):
             processes[0].wait(timeout=5.0)
-        expected = b"".join(b"%d\n" % n for n in range(100_001))
-        for process in processes:
+        for count, process in zip(counts.values(), processes, strict=True):
+            expected = b"".join(b"%d\n" % n for n in range(count + 1))
             assert process.stdout is not None
             shown = read_in_steps(process.stdout.fileno(), 100_000)
             process.communicate(timeout=60)

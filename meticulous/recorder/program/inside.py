@@ -8,13 +8,13 @@ without us. Everything is handed over to the recording process (see `attached`).
 from __future__ import annotations
 
 import atexit
-import io
 import os
 import sys
 
 from meticulous.folder import layout
 from meticulous.recorder.files import opened
-from meticulous.recorder.program import attached, release
+from meticulous.recorder.program import attached
+from meticulous.recorder.program.lines import write_line_by_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,13 +33,12 @@ def start(directory: str) -> None:
             opened.unwatch_all()
 
     atexit.register(report)
-    release.listen()
     opened.follow(directory)
     attached.observe_randomness()
     _describe(directory)
     terminals = os.environ.pop(layout.TERMINALS_VARIABLE, "").split(",")
     for name in ("stdout", "stderr"):
-        _write_line_by_line(name, name in terminals)
+        write_line_by_line(name, name in terminals)
     sys.meta_path.insert(0, _ArgparseFinder(directory))
 
 
@@ -50,32 +49,6 @@ def _describe(directory: str) -> None:
 
     start_collecting(directory, Gate())
     attached.tell(directory, python=sys.version.split()[0])
-
-
-def _write_line_by_line(name: str, is_terminal: bool) -> None:
-    stream = getattr(sys, name)
-    if not isinstance(stream, io.TextIOWrapper):
-        return
-    if not is_terminal:
-        stream.reconfigure(line_buffering=True)
-        return
-    replacement = _TerminalText(
-        stream.detach(),
-        encoding=stream.encoding,
-        errors=stream.errors,
-        line_buffering=True,
-        write_through=stream.write_through,
-    )
-    replacement.mode = "w"  # type: ignore[misc]
-    setattr(sys, name, replacement)
-    setattr(sys, f"__{name}__", replacement)
-
-
-class _TerminalText(io.TextIOWrapper):
-    """A stream that goes to a terminal in the end, though its descriptor is a file."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 class _ArgparseFinder:

@@ -23,7 +23,6 @@ from meticulous.recorder.files import sealing
 from meticulous.recorder.output.forks import fork_lock
 from meticulous.recorder.output.watch import Watch
 from meticulous.recorder.program import attached
-from meticulous.recorder.program.arrival import SIGNAL_NAME, Arrival
 from meticulous.recorder.program.command import Command
 from meticulous.recorder.program.startable import check_startable
 from meticulous.recorder.program.streams import ProgramStreams
@@ -76,7 +75,6 @@ class RecordedProgram:
             # Of a recorder that was killed; the program would be taken for the one of then.
             attached.remove_messages(directory)
             self._streams = ProgramStreams(self.writer)
-            self._arrival = Arrival(directory)
             self._begin_to_see_files()
             self._memory = OutOfMemoryCounter()
             self._spawn()
@@ -107,12 +105,10 @@ class RecordedProgram:
     def wait(self) -> Ending:
         """Pass signals on until the program ends, write the end of the record and return it."""
         ending = self._wait_for_end()
-        # However slow the reader: the program has waited for him too.
         self._watch.stop()
         self._take_in()
-        self._arrival.close()
         # First, for it makes room for the end of the record.
-        self._streams.close()
+        self._streams.close(_may_go_on)
         self._write_end(ending)
         self._describe_surroundings()
         return ending
@@ -146,7 +142,7 @@ class RecordedProgram:
         except OSError as error:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             raise _cannot_execute(self.command, error) from error
-        self._streams.begin(self.pid)
+        self._streams.begin()
 
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
@@ -181,11 +177,8 @@ class RecordedProgram:
             number, from_terminal = _next_signal(waited_for)
             if number == signal.SIGINT:
                 self._saw_interrupt = True
-            if number == signal.SIGIO:
-                self._arrival.come()
-                self._watch.wake()
             # A terminal has sent the signal to the program as well.
-            elif number != signal.SIGCHLD and not from_terminal:
+            if number != signal.SIGCHLD and not from_terminal:
                 os.kill(self.pid, number)
 
     def _ending(self, wait_status: int) -> Ending:
@@ -227,11 +220,8 @@ class RecordedProgram:
 
     def _tick(self, elapsed: float) -> bool:
         self._take_in()
-        if self._streams.is_room_scarce:
-            self._arrival.ask()
-        is_any = self._streams.tick(elapsed)
-        self._watch.is_in_haste = self._streams.is_in_haste
-        return is_any or self._arrival.has_come
+        self._streams.listen()
+        return False
 
     def _take_in(self) -> None:
         """Take in what the program hands over about itself."""
@@ -354,7 +344,7 @@ def _is_time_over(ending: Ending, declared: dict[str, Any] | None) -> bool:
 
 
 def _waited_for() -> list[signal.Signals]:
-    names = (*_PASSED_ON, SIGNAL_NAME, "SIGCHLD")
+    names = (*_PASSED_ON, "SIGCHLD")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 

@@ -1,0 +1,191 @@
+"""Under `meticulous run` output is kept and shown as the program wrote it, whoever is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+@pytest.fixture
+def start(repository) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start `meticulous run -- WORDS` in a session of its own, which ends with the test."""
+    started = []
+
+    def start_run(*words: str, **options) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "meticulous", "run", "--", *words]
+        process = subprocess.Popen(
+            command, cwd=repository.directory, start_new_session=True, **{**PIPES, **options}
+        )
+        started.append(process)
+        return process
+
+    yield start_run
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.fixture
+def folder(repository) -> Path:
+    return repository.directory / "experiments/1"
+
+
+def held_bytes(file: Path) -> int:
+    """Return how much more the file occupies than its length needs."""
+    found = file.stat()
+    return found.st_blocks * 512 - found.st_size
+
+
+class TestKilledRecorder:
+    """`kill -9` meets `meticulous run`, and nobody is there to write the end."""
+
+    def test_the_program_goes_on_and_its_output_is_kept_and_shown(self, start, folder):
+        process = start("sh", "-c", "echo go; read line; seq 50000; echo end >&2")
+        assert process.stdout.readline() == b"go\n"
+        process.kill()
+        shown, errors = process.communicate(b"go on\n")
+        numbers = b"".join(b"%d\n" % n for n in range(1, 50_001))
+        assert (shown, errors) == (numbers, b"end\n")
+        assert (folder / "stdout").read_bytes() == b"go\n" + numbers
+        assert (folder / "stderr").read_bytes() == b"end\n"
+        assert (folder / "STATUS").read_text() == "RUNNING\n"
+
+    def test_what_both_had_written_is_kept_when_the_whole_group_is_killed(self, start, folder):
+        process = start("sh", "-c", "seq 1000; echo go >&2; read line")
+        assert process.stderr.readline() == b"go\n"
+        os.killpg(process.pid, signal.SIGKILL)
+        numbers = b"".join(b"%d\n" % n for n in range(1, 1001))
+        shown, _ = process.communicate()
+        assert shown == numbers
+        assert (folder / "stdout").read_bytes() == numbers
+        # No room stays held for a run that is over.
+        wait_until(lambda: held_bytes(folder / "stdout") < 8192)
+
+    def test_lines_of_a_python_program_are_kept_though_it_did_not_flush(
+        self, repository, start, folder
+    ):
+        repository.commit({"main.py": "import os\nprint('line')\nos.kill(os.getpid(), 9)\n"})
+        process = start(sys.executable, "main.py")
+        assert process.communicate()[0] == b"line\n"
+        assert (folder / "stdout").read_bytes() == b"line\n"
+        assert (folder / "STATUS").read_text() == "KILLED\nsignal SIGKILL\n"
+
+
+class TestLastWords:
+    """What is written at the very end, or by what the program has become."""
+
+    def test_the_message_of_a_crash_is_kept_and_shown(self, start, folder):
+        words = (sys.executable, "-X", "faulthandler", "-c", "import os; os.abort()")
+        process = start(*words)
+        _, errors = process.communicate()
+        assert b"Fatal Python error: Aborted" in errors
+        assert (folder / "stderr").read_bytes() == errors
+        assert process.returncode == -signal.SIGABRT
+
+    def test_what_the_program_becomes_is_kept_and_shown(self, start, folder):
+        become = "import os; print('before', flush=True); os.execvp('echo', ['echo', 'after'])"
+        process = start(sys.executable, "-c", become)
+        assert process.communicate()[0] == b"before\nafter\n"
+        assert (folder / "stdout").read_bytes() == b"before\nafter\n"
+
+    def test_a_program_that_closes_its_output_early_is_waited_for(self, start, folder):
+        process = start("sh", "-c", "echo out; exec >&- 2>&-; read line; exit 3")
+        assert process.stdout.readline() == b"out\n"
+        assert process.communicate(b"go on\n") == (b"", b"")
+        assert process.returncode == 3
+        assert (folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
+
+
+class TestGoneReader:
+    """Whoever read the output reads no more."""
+
+    # More than Python gathers for a pipe, and less.
+    @pytest.mark.parametrize(("count", "code"), [(2000, 1), (100, 120)])
+    def test_a_python_program_meets_it_as_it_does_alone(self, repository, start, count, code):
+        text = (
+            "import select, sys\n"
+            "print('go', flush=True)\n"
+            "sys.stdin.readline()\n"
+            "print('line')\n"
+            "poll = select.poll()\n"
+            "poll.register(1, select.POLLERR)\n"
+            # It is seen when something is to be shown; alone it is seen at once.
+            "poll.poll()\n"
+            f"for n in range({count}):\n"
+            "    print('line', n)\n"
+        )
+        repository.commit({"main.py": text})
+        alone = subprocess.Popen([sys.executable, "main.py"], cwd=repository.directory, **PIPES)
+        told = []
+        for process in (alone, start(sys.executable, "main.py")):
+            assert process.stdout.readline() == b"go\n"
+            process.stdout.close()
+            process.stdout = None
+            told.append(process.communicate(b"go on\n")[1])
+            assert process.returncode == code
+        assert told[0] == told[1]
+        assert b"BrokenPipeError" in told[0]
+
+    def test_a_program_that_writes_no_more_does_not_meet_it(self, start, folder):
+        process = start("sh", "-c", "echo go; read line; exit 3")
+        assert process.stdout.readline() == b"go\n"
+        process.stdout.close()
+        process.stdout = None
+        process.communicate(b"go on\n")
+        assert process.returncode == 3
+
+    def test_a_target_that_takes_no_more_is_told_of(self, start, folder):
+        with open("/dev/full", "wb") as full:
+            process = start("echo", "out", stdout=full)
+            _, errors = process.communicate()
+        message = f"stdout is shown no further: No space left on device ({folder})"
+        assert errors.decode() == f"meticulous: warning: {message}\n"
+        assert process.returncode == 0
+        assert (folder / "stdout").read_bytes() == b"out\n"
+        assert json.loads((folder / "metadata.json").read_text())["warnings"] == [message]
+
+
+def test_a_limit_on_the_length_of_files_ends_the_record_of_one_stream_alone(start, folder):
+    limit = 1 << 16
+
+    def set_limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    process = start("sh", "-c", "seq 50000; echo end >&2", preexec_fn=set_limit)
+    shown, errors = process.communicate()
+    assert shown == b"".join(b"%d\n" % n for n in range(1, 50_001))
+    message = f"stdout is recorded no further, for File too large ({folder})"
+    assert sorted(errors.decode().splitlines()) == ["end", f"meticulous: warning: {message}"]
+    assert (folder / "stdout").read_bytes() == shown[:limit]
+    assert (folder / "stderr").read_bytes() == b"end\n"
+
+
+def test_what_carries_the_output_ends_with_the_last_who_could_write(start, folder, repository):
+    os.mkfifo(repository.directory / "go")
+    process = start("sh", "-c", "(read x < go; seq 50000) & echo $!")
+    child = int(process.communicate()[0])
+    (repository.directory / "go").write_text("now\n")
+    wait_until(lambda: not Path(f"/proc/{child}").exists())
+    numbers = b"".join(b"%d\n" % n for n in range(1, 50_001))
+    wait_until(lambda: (folder / "stdout").read_bytes() == b"%d\n" % child + numbers)
+    inode = (folder / "stdout").stat().st_ino
+
+    def has_open(directory: Path) -> bool:
+        with contextlib.suppress(OSError):
+            return any(entry.stat().st_ino == inode for entry in directory.iterdir())
+        return False
+
+    wait_until(lambda: not any(map(has_open, Path("/proc").glob("[0-9]*/fd"))))
