@@ -160,7 +160,7 @@ class UnknownParameterError(ParameterError, LookupError):
 
 
 class TargetError(MeticulousError, LookupError):
-    """A text names no class or function that can be loaded, or its module fails while loading."""
+    """A text names nothing that can be loaded and carried out, or its module fails in loading."""
 
 
 class FrozenParameterError(MeticulousError, AttributeError, ValueError):

@@ -47,8 +47,10 @@ def carry_out(words: Sequence[str], options: Mapping[str, Any]) -> int:
         return 1
     make_registered(records)
     if submitter is not None:
-        return _hand_over(submitter, records, code, options["take_up"], choice)
-    return _run(records, options["jobs"] or setting("jobs"), code, choice)
+        result = _hand_over(submitter, records, code, options["take_up"], choice)
+    else:
+        result = _run(records, options["jobs"] or setting("jobs"), code, choice)
+    return result or (1 if choice.unknown else 0)
 
 
 def _choose(place: str, words: Sequence[str], options: Mapping[str, Any]) -> Choice:
@@ -164,6 +166,12 @@ def _print_remarks(choice: Choice) -> None:
     for record in in_order([record for record, _ in choice.passed_over]):
         reason = reasons[record.id]
         click.echo(f"{visible(record.id)} was passed over: {reason}.", err=True)
+    for record in in_order(choice.unknown):
+        click.echo(
+            f"{visible(record.id)} cannot be run, since its record cannot be read: "
+            f"{visible(record.why_unknown)}.",
+            err=True,
+        )
     for records, what in (
         (choice.lost, "lost, their processes are gone"),
         (choice.submitted, "handed to another command before, and not begun"),

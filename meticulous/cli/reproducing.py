@@ -17,7 +17,7 @@ from rich.text import Text
 from meticulous.cli.aligning import aligned
 from meticulous.cli.rendering import Line, print_json, print_sheet, terminal
 from meticulous.cli.verdicts import STYLES, verdict_line, verdict_sections
-from meticulous.cli.wording import visible
+from meticulous.cli.wording import count_text, visible
 from meticulous.errors import MeticulousError
 from meticulous.reader import Record
 from meticulous.reproduce.diagnosis import Diagnosed, reproduce_and_diagnose
@@ -76,13 +76,14 @@ class Printer:
             print_json(objects if self._as_list else objects[0] if objects else None)
             return
         console = terminal()
+        width = console.width if console.is_terminal else None
         for number, result in enumerate(results):
             if number:
                 click.echo("\n")
             if isinstance(result, Attempted):
                 document = result.reproduction.as_document()
                 heading = f"experiment {result.original.id}, reproduced as {result.directory.name}"
-                print_sheet(console, verdict_sections(document, heading))
+                print_sheet(console, verdict_sections(document, heading, width))
         if self._as_list:
             click.echo("\n")
             self._table(results)
@@ -252,7 +253,8 @@ def _outlook_facts(outlook: Outlook) -> Iterator[tuple[str, str]]:
         yield "repository", (source.root or source.common) if source is not None else "none"
     if outlook.interpreter is not None:
         yield "python", outlook.interpreter.python
-        yield "drift", f"{len(outlook.interpreter.drift)} differences of the surroundings"
+        count = count_text(len(outlook.interpreter.drift), "difference")
+        yield "drift", f"{count} of the surroundings"
 
 
 def _outlook_object(outlook: Outlook) -> dict[str, Any]:

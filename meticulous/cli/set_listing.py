@@ -112,7 +112,15 @@ def _experiments(one: RunSet) -> Iterator[Line]:
         gap = " " * (id_width - cell_width(id_text))
         middle = f"{gap}  {name}{' ' * (name_width - cell_width(name))}" if name_width else gap
         style = STATUS_STYLES.get(record.status, "")
-        yield [("|- ", "dim"), (id_text, "bold"), (f"{middle}  ", ""), (record.status, style)]
+        problems = visible("; ".join(record.problems))
+        told = [(f"  {problems}", "red")] if problems else []
+        yield [
+            ("|- ", "dim"),
+            (id_text, "bold"),
+            (f"{middle}  ", ""),
+            (record.status, style),
+            *told,
+        ]
 
 
 def _id(one: RunSet, record: Record) -> str:

@@ -26,12 +26,15 @@ _OUTCOMES = ("outside", "unknown", "within")
 _WORDS = {"outside": "differs", "unknown": "not compared", "within": "within the tolerance"}
 
 
-def verdict_sections(document: Mapping[str, Any], heading: str) -> Iterator[list[Line]]:
+def verdict_sections(
+    document: Mapping[str, Any], heading: str, width: int | None
+) -> Iterator[list[Line]]:
     """Yield the sections of a reproduction that have something to say.
 
     Args:
         document: The content of reproduction.json, as it was just made.
         heading: What stands before the verdict.
+        width: The characters in a line of the terminal; None where there is none.
     """
     verdict = visible(str(document.get("verdict")))
     lines = [
@@ -44,7 +47,7 @@ def verdict_sections(document: Mapping[str, Any], heading: str) -> Iterator[list
     reason = str(document.get("reason") or "")
     lines += [Line("", Text(visible(text)), is_indented=False) for text in reason.splitlines()]
     yield lines
-    yield from diagnosis_sections(document.get("diagnosis"))
+    yield from diagnosis_sections(document.get("diagnosis"), width)
     findings = _entries(document, "findings")
     for outcome in _OUTCOMES:
         chosen = [entry for entry in findings if entry.get("outcome") == outcome]

@@ -60,8 +60,9 @@ def load_target(target: str | Target) -> Any:
     not carried out. A module that is loaded already is not loaded again.
 
     Raises:
-        TargetError: There is no such file, module or name, or no single one; or the module fails,
-            and the message has its traceback.
+        TargetError: There is no such file, module or name, or no single one; or it is neither a
+            subclass of Experiment nor a function; or the module fails, and the message has its
+            traceback.
     """
     if isinstance(target, str):
         target = parse_target(target)
@@ -171,9 +172,34 @@ def _chosen(module: ModuleType, target: Target) -> Any:
         if not hasattr(value, part):
             raise TargetError(f"{target.place} has no {target.name!r}{_nearest(module, target)}.")
         value = getattr(value, part)
-    if not callable(value):
-        raise TargetError(f"{target} is a {type(value).__name__}, no class or function.")
+    if not _can_be_carried_out(value):
+        raise _no_experiment(module, target, value)
     return value
+
+
+def _can_be_carried_out(value: Any) -> bool:
+    from meticulous.declare.classes import is_experiment, is_ours
+    from meticulous.declare.functions import innermost
+
+    if isinstance(value, type):
+        return is_experiment(value) and not is_ours(value)
+    return callable(value) and hasattr(innermost(value), "__code__")
+
+
+def _no_experiment(module: ModuleType, target: Target, value: Any) -> TargetError:
+    """Return the error for a name that stands for something else, with those that do not."""
+    named = [getattr(value, key, None) for key in ("__module__", "__qualname__")]
+    what = f"a value of the type {type(value).__name__}"
+    if all(isinstance(part, str) for part in named):
+        is_own = named[0] == module.__name__
+        kind = "class" if isinstance(value, type) else "object"
+        what = f"a {kind}" if is_own else f"{'.'.join(map(str, named))}, which is imported there"
+    names = ", ".join(f"{target.place}:{name}" for name in declared_in(module))
+    found = f"What can be run is {names}" if names else f"{target.place} declares no experiment"
+    return TargetError(
+        f"{target} is {what}, and no experiment: neither a subclass of Experiment nor a function. "
+        f"{found}."
+    )
 
 
 def _declares_nothing(target: Target, what_happened: str) -> TargetError:

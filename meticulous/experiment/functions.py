@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meticulous.declare.declaration import declaration_of
+from meticulous.errors import DeclarationError
 from meticulous.experiment.declared import FUNCTION
 from meticulous.experiment.experiment import Experiment
 
@@ -56,7 +57,16 @@ def main(target: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
 
 
 def as_class(target: Any) -> type[Experiment]:
-    """Return the class of a target: itself, or the one for a function."""
-    if isinstance(target, type) and issubclass(target, Experiment):
-        return target
-    return experiment_class(target)
+    """Return the class of a target: itself, or the one for a function.
+
+    Raises:
+        DeclarationError: It is another class, or a function that can be no experiment.
+    """
+    if not isinstance(target, type):
+        return experiment_class(target)
+    if not issubclass(target, Experiment):
+        raise DeclarationError(
+            f"{target.__name__} is a class, but no subclass of Experiment; derive it from "
+            "Experiment, or give a function whose first argument receives the experiment."
+        )
+    return target

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
     from meticulous.declare.command_line import Request
 
+_LOOKING_ABOVE = (
+    "keep the numbered experiment folders in DIR, which is relative to the project directory and"
+    f" made when missing (default: the nearest {USUAL_DIRECTORY} with experiments in it, there or"
+    " above, else one there)"
+)
+"""The help of `--experiments-directory` where nobody starts a script."""
+
 _DEBUG = "debug"
 """The tag of experiments that were started with `--debug`."""
 
@@ -41,11 +48,14 @@ def program_parser(kind: type[Any]) -> argparse.ArgumentParser:
     parser = parser_of(declaration_for(kind), start.shown)
     place = {
         "project_directory": start.project_directory,
-        "experiments_directory": USUAL_DIRECTORY,
+        "experiments_directory": None if start.looks_above else USUAL_DIRECTORY,
         "norecord": False,
     }
     offer_options(parser, {**USUAL, **place})
-    (description,) = (one for one in own_actions(parser) if parameter_of(one) == "description")
+    options = {parameter_of(one): one for one in own_actions(parser)}
+    if start.looks_above:
+        options["experiments_directory"].help = _LOOKING_ABOVE
+    description = options["description"]
     # The word that xmen has for it; a parameter of that name is the user's own.
     if "--purpose" not in parser._option_string_actions:
         description.option_strings = [*description.option_strings, "--purpose"]
@@ -76,7 +86,7 @@ def _obey(kind: type[Any], argv: Sequence[str] | None) -> Any:
         namespace = parser.parse_args(None if argv is None else list(argv))
         settings = take_options(parser, vars(namespace))
         request = request_of(declaration_for(kind), namespace)
-        if not request.register and not lifecycle.is_runnable(kind):
+        if not lifecycle.is_runnable(kind):
             raise lifecycle.not_runnable(kind)
         experiment = _make(kind, request, settings)
         if request.register:

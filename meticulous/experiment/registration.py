@@ -116,7 +116,7 @@ def take_up_again(experiment: Any, experiment_id: str) -> None:
     directory = _find(declared, experiment_id)
     if directory is None:
         raise ExperimentNotFoundError(
-            f"There is no experiment {experiment_id} in {experiment.experiments_directory} that "
+            f"There is no experiment {experiment_id} in {_place_of(experiment)} that "
             "could be restarted."
         )
     _restart(declared, directory)
@@ -199,12 +199,21 @@ def _find(declared: Declared, experiment_id: str) -> str | None:
 
     experiment = declared.experiment
     check_id(experiment_id)
-    place = os.path.join(
-        experiment.project_directory,
-        os.path.expanduser(experiment._settings["experiments_directory"]),
-    )
-    directory = os.path.join(os.path.abspath(place), experiment_id)
+    directory = os.path.join(_place_of(experiment), experiment_id)
     return directory if os.path.exists(os.path.join(directory, layout.METADATA)) else None
+
+
+def _place_of(experiment: Any) -> str:
+    """Return the experiments directory that the settings mean."""
+    given = experiment._settings["experiments_directory"]
+    if given is None:
+        from meticulous.recorder.opening import planned_place
+
+        found = planned_place(experiment.project_directory, None)
+        if found is not None:
+            return found
+    name = os.path.expanduser(given or layout.USUAL_DIRECTORY)
+    return os.path.abspath(os.path.join(experiment.project_directory, name))
 
 
 def _plan(declared: Declared, target: Any, main_script: str | None) -> Any:

@@ -173,22 +173,34 @@ def is_number(name: str) -> bool:
 
 
 def cannot_write(path: str, error: OSError) -> ExperimentsDirectoryError:
-    """Return the error that explains why nothing can be recorded below `path`."""
+    """Return the error that explains why no new experiment can be recorded below `path`."""
+    return _unwritable(
+        f"Nothing can be recorded in {path}",
+        error,
+        "choose another place with --experiments-directory, "
+        "or run without a record with --norecord",
+    )
+
+
+def cannot_change(folder: str, error: OSError) -> ExperimentsDirectoryError:
+    """Return the error that explains why the folder of an experiment cannot be written."""
+    return _unwritable(f"The experiment in {folder} cannot be changed", error, "then try again")
+
+
+def _unwritable(what: str, error: OSError, other_ways: str) -> ExperimentsDirectoryError:
     import errno
 
-    advice = {
+    remedy = {
         errno.ENOSPC: "The disk is full: free some space",
         errno.EDQUOT: "Your quota is used up: free some space",
-        errno.EROFS: "The file system is read-only",
-        errno.EACCES: "You have no permission to write there",
-        errno.EPERM: "You have no permission to write there",
-        errno.ENOTDIR: "Part of that path is a file",
-        errno.ENAMETOOLONG: "The path is too long",
+        errno.EROFS: "The file system is read-only: make it writable",
+        errno.EACCES: "You have no permission to write there: make the folder writable for you",
+        errno.EPERM: "You have no permission to write there: make the folder writable for you",
+        errno.ENOTDIR: "Part of that path is a file: move it away",
+        errno.ENAMETOOLONG: "The path is too long: shorten it",
     }.get(error.errno or 0, "Make the folder writable")
     raised = ExperimentsDirectoryError(
-        f"Nothing can be recorded in {path}: {error.strerror or error}. {advice}, "
-        "or choose another place with --experiments-directory, "
-        "or run without a record with --norecord."
+        f"{what}: {error.strerror or error}. {remedy}, {other_ways}."
     )
     raised.errno = error.errno
     return raised

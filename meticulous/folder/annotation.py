@@ -142,7 +142,7 @@ def _read_metadata(path: str) -> dict[str, Any]:
 def _unwritable(path: str, what: str, error: OSError) -> ExperimentsDirectoryError:
     raised = ExperimentsDirectoryError(
         f"The {what} cannot be written to {path}: {error.strerror or error}. "
-        "Make room or the folder writable, then try again."
+        "Make the folder writable, or free some space, then try again."
     )
     raised.errno = error.errno
     return raised

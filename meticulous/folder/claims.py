@@ -9,7 +9,7 @@ import time
 
 from meticulous.errors import ExperimentClaimedError, ExperimentsDirectoryError
 from meticulous.folder import layout, liveness
-from meticulous.folder.allocation import cannot_write
+from meticulous.folder.allocation import cannot_change
 from meticulous.folder.encoding import encode_document
 from meticulous.folder.writing import write_all, write_atomically
 
@@ -56,7 +56,7 @@ def claim(directory: str) -> None:
         except OSError as error:
             if isinstance(error, ExperimentsDirectoryError):
                 raise
-            raise cannot_write(directory, error) from error
+            raise cannot_change(directory, error) from error
 
 
 def release(directory: str) -> None:
@@ -137,7 +137,7 @@ def _alone(directory: str) -> Iterator[None]:
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise cannot_write(directory, error) from error
+        raise cannot_change(directory, error) from error
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)

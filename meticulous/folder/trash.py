@@ -346,7 +346,7 @@ def _explained(what: str, folder: str | None) -> Iterator[None]:
         reason = error.strerror or str(error)
         where = f" ({error.filename})" if error.filename else ""
         raised = ExperimentsDirectoryError(
-            f"{what}: {reason}{where}. Make the folder writable, or room on the disk, "
+            f"{what}: {reason}{where}. Make the folder writable, or free some space, "
             "then try again."
         )
         raised.errno = error.errno

@@ -84,6 +84,14 @@ class Record:
         return as_texts(self.metadata.get("tags"))
 
     @property
+    def why_unknown(self) -> str:
+        """Why it is not known what it was to carry out, nor anything else that the metadata say.
+
+        "" where they can be read.
+        """
+        return "" if self.metadata else "; ".join(self.problems)
+
+    @property
     def is_foreign(self) -> bool:
         """Whether another tool recorded it, which looked at less; it may have been imported."""
         return _FOREIGN in self.metadata

@@ -81,9 +81,13 @@ def begin_in(
     from meticulous.recorder.ending.signals import held
     from meticulous.recorder.output.capture import check_capture
     from meticulous.recorder.recording import Recording
+    from meticulous.recorder.writer import say
 
     check_capture(capture)
     with held():
-        recording = Recording(open_folder(plan), capture)
+        record = open_folder(plan)
+        recording = Recording(record, capture)
         recording.start()
+    if plan.experiments_directory is None and record.place.remark:
+        say(record.place.remark)
     return recording

@@ -232,6 +232,20 @@ def place_for(plan: Plan, code: CodeState) -> Place:
     return place
 
 
+def planned_place(project_directory: str, experiments_directory: str | None) -> str | None:
+    """Return the experiments directory that would be used; None where there is no repository."""
+    from meticulous.errors import GitError
+    from meticulous.git.state import read_code_state
+
+    plan = Plan(
+        {}, {}, project_directory=project_directory, experiments_directory=experiments_directory
+    )
+    try:
+        return place_for(plan, read_code_state(plan.project_directory)).directory
+    except GitError:
+        return None
+
+
 def _obey(order: Order, plan: Plan) -> str | None:
     """Return the folder that was claimed for this experiment; others are sent elsewhere."""
     from meticulous.recorder.files import guarding

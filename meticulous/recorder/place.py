@@ -35,6 +35,11 @@ class Place:
         self.is_found = is_found
         self.warning = warning
 
+    @property
+    def remark(self) -> str:
+        """What is said where nobody named it; "" where it is the one below the project."""
+        return f"recording in {self.directory}, found above this folder" if self.is_found else ""
+
 
 def absolute(path: str | os.PathLike[str]) -> str:
     """Return a path from the working directory as an absolute one.

@@ -193,7 +193,7 @@ def reset(directory: str) -> None:
     except OSError as error:
         if isinstance(error, MeticulousError):
             raise
-        raise allocation.cannot_write(directory, error) from error
+        raise allocation.cannot_change(directory, error) from error
 
 
 def _see_to_script(directory: str, metadata: dict[str, Any]) -> None:

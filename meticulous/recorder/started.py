@@ -23,9 +23,14 @@ class Start:
         main_script: The absolute path of its main file, None where there is none.
         shown: What messages and its help call it; None for the name of the script.
         project_directory: A folder in the repository of its code; "" for the working directory.
+        looks_above: Whether it is recorded in the nearest experiments directory with experiments,
+            here or above, as by all commands of ours; a script of its own makes one here.
     """
 
-    __slots__ = ("command", "main_script", "original_command", "project_directory", "shown")
+    __slots__ = (
+        *("command", "looks_above", "main_script", "original_command"),
+        *("project_directory", "shown"),
+    )
 
     def __init__(
         self,
@@ -34,12 +39,14 @@ class Start:
         main_script: str | None,
         shown: str | None = None,
         project_directory: str = "",
+        looks_above: bool = False,
     ) -> None:
         self.command = list(command)
         self.original_command = list(original_command)
         self.main_script = main_script
         self.shown = shown
         self.project_directory = project_directory
+        self.looks_above = looks_above
 
 
 _told: Start | None = None

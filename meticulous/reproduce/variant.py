@@ -22,7 +22,7 @@ from meticulous.reproduce.command import recorded_command
 from meticulous.reproduce.comparison import Comparison, Tolerances, compare_results
 from meticulous.reproduce.environment.interpreter import Interpreter
 from meticulous.reproduce.environment.prepare import read_environment
-from meticulous.reproduce.inputs import Inputs, check_inputs, provide_inputs
+from meticulous.reproduce.inputs import CHANGED, MISSING, Inputs, check_inputs, provide_inputs
 from meticulous.reproduce.launching import Prepared, prepare
 from meticulous.reproduce.outside import (
     make_reachable,
@@ -211,6 +211,9 @@ def _compare(rerun: Rerun, variant: Variant, checkout: Checkout, before: Stamps)
         recorded_root=Path(roots[0]) if roots else None,
         reproduced_root=Path(checkout.root),
         unlisted=find_unlisted(checkout.root, before, str(rerun.found.directory)),
+        changed_inputs=[
+            one.path for one in rerun.inputs.changes if one.change in (CHANGED, MISSING)
+        ],
     )
 
 

@@ -14,6 +14,7 @@ from meticulous.sweep.tree import AnyOf, Sweep, sweep_of
 if TYPE_CHECKING:
     from meticulous.reader.experiment_reader import ExperimentReader
     from meticulous.reader.record import Record
+    from meticulous.sweep.choosing import Choice
     from meticulous.sweep.launching import Outcome
     from meticulous.sweep.submitting import Submitter
 
@@ -139,7 +140,8 @@ def launch(
 
     Returns:
         An outcome for each that was run or handed over, by number: `id`, `name`, `status`,
-        `seconds`, `remark`, `has_failed`.
+        `seconds`, `remark`, `has_failed`; then one for each that was not, since its record cannot
+        be read.
 
     Raises:
         ExperimentNotFoundError: One is named that is not there; has the nearest.
@@ -160,16 +162,17 @@ def launch(
         known = " or ".join(map(repr, code_choices.CHOICES))
         raise InvalidOptionError(f"code={code!r} is not known; choose {known}.")
     submitter = Submitter(command) if command else None
-    records = in_order(_chosen(experiments, _path(experiments_directory), take_up))
+    choice = _chosen(experiments, _path(experiments_directory), take_up)
+    records = in_order(choice.runnable)
     make_registered(records)
     if submitter is not None:
-        return _handed_over(submitter, records, code, take_up)
-    return _run(records, jobs, code)
+        outcomes = _handed_over(submitter, records, code, take_up)
+    else:
+        outcomes = _run(records, jobs, code)
+    return outcomes + [_of_unknown(record) for record in in_order(choice.unknown)]
 
 
-def _chosen(
-    experiments: Iterable[Any] | None, directory: str | None, take_up: bool
-) -> list[Record]:
+def _chosen(experiments: Iterable[Any] | None, directory: str | None, take_up: bool) -> Choice:
     from meticulous.reader import by_start, locate, read_record
     from meticulous.reader.index import read_records
     from meticulous.sweep.choosing import named, sort_out
@@ -185,9 +188,14 @@ def _chosen(
         records += named(by_start(read_records(place)), words, place)
     unique = {str(record.directory): record for record in records}
     are_named = given is not None
-    return sort_out(
-        unique.values(), are_named=are_named, any_status=False, take_up=take_up
-    ).runnable
+    return sort_out(unique.values(), are_named=are_named, any_status=False, take_up=take_up)
+
+
+def _of_unknown(record: Record) -> Outcome:
+    from meticulous.sweep.launching import Outcome
+
+    remark = f"its record cannot be read: {record.why_unknown}"
+    return Outcome(record.id, "", record.status, None, remark, is_ours=False, has_failed=True)
 
 
 def _listed(experiments: Iterable[Any]) -> list[Any]:

@@ -54,6 +54,11 @@ def can_be_carried_out(record: Record) -> bool:
     return isinstance(target, Mapping) and target.get("kind") in ("python", "program")
 
 
+def was_registered(record: Record) -> bool:
+    """Say whether an experiment was ever registered; others were run at once."""
+    return "registered-time" in record.metadata
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a launch is about.
@@ -64,6 +69,7 @@ class Choice:
         lost: Those whose process died, and that are not taken up.
         submitted: Those that were handed to another command, and have not begun.
         unlinked: Those that were unlinked.
+        unknown: Those that were meant, perhaps, and whose metadata cannot be read.
     """
 
     runnable: list[Record]
@@ -71,6 +77,7 @@ class Choice:
     lost: list[Record]
     submitted: list[Record]
     unlinked: list[Record]
+    unknown: list[Record]
 
 
 def sort_out(
@@ -84,9 +91,13 @@ def sort_out(
         any_status: Whether their status was chosen, so that it does not matter.
         take_up: Whether those are run, too, that somebody began, or was to begin.
     """
-    choice = Choice([], [], [], [], [])
+    choice = Choice([], [], [], [], [], [])
+    waiting = (status.REGISTERED, status.LOST) if take_up else (status.REGISTERED,)
     for record in records:
-        if not can_be_carried_out(record):
+        if record.why_unknown:
+            if are_named or any_status or record.status in waiting:
+                choice.unknown.append(record)
+        elif not can_be_carried_out(record):
             if are_named:
                 choice.passed_over.append((record, _why_not(record)))
         elif UNLINKED in record.tags and not are_named:

@@ -207,20 +207,6 @@ class Set:
             yield point, cleaned
 
 
-def planned_place(project_directory: str, experiments_directory: str | None) -> str | None:
-    """Return the experiments directory that would be used; None where there is no repository."""
-    from meticulous.errors import GitError
-    from meticulous.git.state import read_code_state
-
-    plan = opening.Plan(
-        {}, {}, project_directory=project_directory, experiments_directory=experiments_directory
-    )
-    try:
-        return opening.place_for(plan, read_code_state(plan.project_directory)).directory
-    except GitError:
-        return None
-
-
 class _Writer:
     """Writes the files of registered experiments into folders that nobody sees yet.
 

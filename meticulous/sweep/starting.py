@@ -63,7 +63,7 @@ def load_program(text: str, words: Sequence[str]) -> TargetProgram:
 
     Raises:
         TargetError: It cannot be found or loaded; has the traceback of its module.
-        DeclarationError: It is no class or function that can be run as an experiment.
+        DeclarationError: It does not declare its parameters in a way that can be understood.
     """
     from meticulous.experiment.functions import as_class
 
@@ -90,4 +90,4 @@ def _start(text: str, meant: str, found: dict[str, str], words: Sequence[str]) -
     else:  # called from Python
         original = [sys.executable, "-m", "meticulous", again, *words]
     command = ["meticulous", again, *words]
-    return Start(command, original, main_script, f"meticulous {text}", project)
+    return Start(command, original, main_script, f"meticulous {text}", project, looks_above=True)

@@ -57,13 +57,19 @@ def python_subject(target: Any, *, is_anywhere: bool = False) -> Subject:
 
     Raises:
         TargetError: It cannot be found or loaded; has the traceback of its module.
+        NotRunnableError: It is a class without a `run`, which nobody could carry out.
         DeclarationError: It does not declare its parameters in a way that can be understood.
     """
-    from meticulous.declare.declaration import declaration_of
     from meticulous.declare.targets import load_target
+    from meticulous.experiment.declared import declaration_for, is_runnable, not_runnable
+    from meticulous.experiment.functions import as_class
 
     text = target if isinstance(target, str) else ""
-    declaration = declaration_of(load_target(target) if text else target)
+    thing = load_target(target) if text else target
+    kind = as_class(thing)
+    if not is_runnable(kind):
+        raise not_runnable(kind)
+    declaration = declaration_for(kind)
     description = declaration.target
     named = {"text": text} if text else {}
     main_script = description.get("file") or _file_of(declaration.thing)
@@ -116,6 +122,7 @@ def subject_of(
 
     Raises:
         TargetError: It cannot be found or loaded; has the traceback of its module.
+        NotRunnableError: It is a class without a `run`, which nobody could carry out.
         DeclarationError: It does not declare its parameters in a way that can be understood.
         ProgramNotFoundError: The program cannot be started.
         ParameterError: A placeholder in the words names no parameter.

@@ -123,6 +123,27 @@ class TestHere:
         script = ["sh", str(folder_of(project, 2) / "run.sh")]
         subprocess.run(script, cwd=project.directory / "below", check=True)
 
+    def test_a_record_that_cannot_be_read_is_told_by_whoever_looks_for_it(
+        self, project, meticulous
+    ):
+        meticulous("register", "train.py", "lr=1,2")
+        folder_of(project, 1).joinpath("metadata.json").write_text("{broken")
+        why = "metadata.json is not valid JSON: "
+        assert why in meticulous("list").stdout
+        assert f"|- 1  REGISTERED  {why}" in " ".join(
+            meticulous("list", "--sets").stdout.split("\n")
+        )
+        cannot = f"1 cannot be run, since its record cannot be read: {why}"
+        done = meticulous("launch", code=1)
+        assert cannot in done.stderr
+        assert "1 experiment run, 1 with success.\n" in done.stderr
+        for words in ([], ["1"], ["--dry-run"]):
+            assert cannot in meticulous("launch", *words, code=1).stderr
+        told = meticulous("reset", "1", code=2).stderr
+        assert f"Experiment 1 cannot be reset, since its record cannot be read: {why}" in told
+        folder_of(project, 2).joinpath("metadata.json").write_text("{broken")
+        assert "2 cannot be run" not in meticulous("launch", code=1).stderr
+
     def test_an_interpreter_that_is_gone_is_named_and_the_experiment_stays(
         self, project, meticulous
     ):
@@ -418,7 +439,24 @@ class TestUpkeep:
 
     def test_what_was_not_registered_cannot_be_reset(self, project, meticulous):
         meticulous("run", "--", "true")
-        assert "was not registered" in meticulous("reset", "1", code=2).stderr
+        told = meticulous("reset", "1", code=2).stderr
+        assert "Experiment 1 cannot be reset: it was not registered, and is no declared" in told
+        assert "`meticulous reproduce 1` runs it again" in told
+
+    def test_of_a_declared_experiment_any_run_can_be_reset_and_it_is_said(
+        self, project, meticulous
+    ):
+        meticulous("register", "train.py", "lr=1")
+        meticulous("train.py", "--lr", "0.5")
+        meticulous("launch")
+        told = meticulous("reset", "1", "2").stderr.splitlines()
+        assert told[0] == "Registered 2 experiments anew: 1, 2. `meticulous launch` runs them."
+        assert told[1:] == [
+            "2 was first run without being registered; its record says what to carry out."
+        ]
+        meticulous("launch")
+        assert status_of(folder_of(project, 2)) == "SUCCESS"
+        assert len(read(folder_of(project, 2), "metadata.json")["attempts"]) == 2
 
     def test_unlinked_ones_are_hidden_and_not_launched(self, project, meticulous):
         meticulous("register", "train.py", "lr=1,2")
@@ -441,8 +479,16 @@ class TestUpkeep:
         meticulous("clean", "--yes", "--directory", str(project.directory / "experiments"))
         assert not folder_of(project).exists()
         assert (elsewhere / "1" / "precious").exists()
-        meticulous("restore", "1")
+        told = meticulous("restore", "1").stderr
         assert folder_of(project).exists()
+        assert "1 is unlinked, as before, and so not listed; `meticulous relink 1` puts" in told
+        meticulous("relink", "1")
+        meticulous("rm", "1")
+        assert "unlinked" not in meticulous("restore", "1").stderr
+        assert [line.split()[0] for line in meticulous("list").stdout.splitlines()][1:] == [
+            "1",
+            "2",
+        ]
 
     def test_a_moved_directory_is_launched_where_it_is(self, project, meticulous, tmp_path):
         meticulous("register", "train.py", "lr=1")

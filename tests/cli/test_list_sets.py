@@ -137,7 +137,8 @@ def test_sets_of_xmen_are_told_in_the_same_way(command, theirs):
 def test_what_cannot_be_read_belongs_to_its_set_all_the_same(command, theirs):
     (theirs / "first" / "a:10__b:3" / "params.yml").write_text("_root: x\n_status: [")
     told = command("list", "sets/first", "--sets").stdout
-    assert "|- a:10__b:3    UNKNOWN\n|- a:10__b:3_1  REGISTERED\n" in told
+    assert "|- a:10__b:3    UNKNOWN  params.yml is " in told
+    assert "\n|- a:10__b:3_1  REGISTERED\n" in told
     assert "without a set" not in told
 
 

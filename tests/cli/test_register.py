@@ -125,7 +125,11 @@ class TestNothingIsMade:
         assert not (project.directory / "experiments").exists()
 
     def test_a_mistake_is_told_before_anything_is_made(self, project, register):
+        bare = "from meticulous import Experiment\nclass Bare(Experiment):\n    lr = 1  # @p\n"
+        project.commit({"bare.py": bare})
         for words, said in (
+            (["bare.py:Bare", "lr=1"], "Bare has no run, so it cannot be run. Write `def"),
+            (["train.py:Literal"], "What can be run is train.py:Train."),
             (["train.py", "{lr: 1 | abc}"], "lr must be"),
             (["train.py", "{lr: 1 | null}"], "lr must be"),
             (["train.py", "{optimiser: sgd | adm}"], "optimiser must be"),

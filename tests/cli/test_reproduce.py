@@ -236,6 +236,8 @@ def test_inputs_that_grew_changed_or_are_missing_are_named(recorded, reproduce):
     assert [(one["path"], one["change"]) for one in found["inputs"]] == [
         ("data/values.json", "changed")
     ]
+    assert found["reason"].endswith("; its input data/values.json is not what it was.")
+    assert "--tolerance" not in " ".join([found["reason"], *found["remarks"]])
     path.unlink()
     found = reproduce(project, "1", code=1)
     assert found["verdict"] == "FAILED"
@@ -627,6 +629,11 @@ def test_a_dry_run_does_nothing_and_says_what_stands_in_the_way(command, recorde
     assert done.returncode == 0, done.stderr
     assert "train.py --lr 0.2" in done.stdout
     assert project.head in done.stdout
+    assert "  0 differences of the surroundings\n" in done.stdout
+    packages = read(project, 1, "environment.json")["packages"]
+    change(project, 1, "environment.json", packages=packages[1:])
+    done = command("reproduce", "1", "--dry-run", cwd=project.directory)
+    assert "  1 difference of the surroundings\n" in done.stdout
     words = ["python", "-m", "ipykernel_launcher", "-f", "x.json"]
     change(project, 1, "metadata.json", original_command=words)
     done = command("reproduce", "1", "--dry-run", "--json", cwd=project.directory)

@@ -105,6 +105,34 @@ class TestTheSameAsTheScript:
         assert status_of(folder_of(project)) == "SUCCESS"
         assert read(folder_of(project), "args.json")["lr"] == 5.0
 
+    def test_below_a_directory_with_experiments_it_goes_on_there_as_our_other_commands_do(
+        self, project, meticulous
+    ):
+        (project.directory / "sub").mkdir()
+        place = project.directory / "experiments"
+        found = f"meticulous: recording in {place}, found above this folder\n"
+        assert meticulous("train.py").stderr == ""
+        assert meticulous("../train.py:Train", folder="sub").stderr == found
+        meticulous("register", "../train.py:Train", "--name", "x", folder="sub")
+        registered = meticulous("../train.py", "--register", "--lr", "4", folder="sub")
+        assert registered.stdout == "../experiments/4\n"
+        assert meticulous("../train.py", "--restart", "4", folder="sub").stderr == ""
+        assert read(folder_of(project, 4), "summary.json") == {"loss": 4.0}
+        told = meticulous("../train.py", "--restart", "9", folder="sub", code=2).stderr
+        assert f"There is no experiment 9 in {place} that" in told
+        assert numbers(project) == [1, 2, 3, 4]
+        inside = meticulous("run", "--", "meticulous", "../train.py", "--lr", "5", folder="sub")
+        assert "is ignored" not in inside.stderr
+        assert read(folder_of(project, 5), "args.json")["lr"] == 5.0
+        assert not (project.directory / "sub" / "experiments").exists()
+        named = ["../train.py", "--experiments-directory", "experiments"]
+        assert "is a new experiments directory" in meticulous(*named, folder="sub").stderr
+        assert (project.directory / "sub" / "experiments" / "1").exists()
+        told = meticulous("reproduce", "2").stdout
+        assert "reproduced as 6  IDENTICAL" in told
+        told = " ".join(meticulous("../train.py", "--help", folder="sub").stdout.split())
+        assert "(default: the nearest experiments with experiments in it, there or above" in told
+
     def test_uncommitted_code_is_refused_by_its_name(self, project, meticulous):
         project.write("fresh.py", (project.directory / "train.py").read_text())
         done = meticulous("fresh.py", code=2)
@@ -136,6 +164,9 @@ class TestWhatIsATarget:
         assert "neither a command nor a directory" in done.stderr
         assert "the nearest: train.py" in meticulous("trian.py", code=2).stderr
         assert "the nearest: Train" in meticulous("train.py:Tran", code=2).stderr
+        told = meticulous("train.py:Literal", code=2).stderr
+        assert "train.py:Literal is typing.Literal, which is imported there, and no" in told
+        assert "What can be run is train.py:Train." in told
 
     def test_a_module_that_fails_shows_its_traceback_and_makes_nothing(self, project, meticulous):
         project.commit({"broken.py": "import absent\n"})

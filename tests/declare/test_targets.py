@@ -14,6 +14,7 @@ from meticulous.declare.targets import Target, describe, load_described, load_ta
 from meticulous.errors import TargetError
 
 TRAIN = """
+from typing import Literal
 from meticulous import Experiment
 import helper
 
@@ -23,7 +24,9 @@ class Base(Experiment):
 class Train(Base):
     def run(self):
         pass
-    class Inner: pass
+    class Inner(Experiment): pass
+
+class Plain: pass
 
 value = 3
 if __name__ == "__main__":
@@ -38,6 +41,9 @@ def other(x): ...
 """
 
 
+HELPER = "from functools import partial as odd\n"
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder of programs, in which the test stands, with the imports of the test undone."""
@@ -47,7 +53,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("train", "helper", "evaluate"):  # of a test before, in the same process
         monkeypatch.delitem(sys.modules, name, raising=False)
     before = set(sys.modules)
-    for name, text in {"train.py": TRAIN, "helper.py": "", "evaluate.py": FUNCTION}.items():
+    for name, text in {"train.py": TRAIN, "helper.py": HELPER, "evaluate.py": FUNCTION}.items():
         (tmp_path / name).write_text(text)
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -123,7 +129,17 @@ class TestLoading:
             ("trian.py", "There is no file trian.py; the nearest: train.py."),
             ("nowhere/x.py", "There is no file nowhere/x.py."),
             ("train.py:Trian", "train.py has no 'Trian'; the nearest: Train."),
-            ("train.py:value", "train.py:value is a int, no class or function."),
+            (
+                "train.py:value",
+                "train.py:value is a value of the type int, and no experiment: neither a subclass "
+                "of Experiment nor a function. What can be run is train.py:Train.",
+            ),
+            ("train.py:Literal", "train.py:Literal is typing.Literal, which is imported there, "),
+            ("train.py:Literal", "What can be run is train.py:Train."),
+            ("train.py:Plain", "train.py:Plain is a class, and no experiment: neither"),
+            ("train.py:Experiment", "is meticulous.experiment.Experiment, which is imported"),
+            ("helper.py:odd", "helper.py:odd is functools.partial, "),
+            ("helper.py:odd", "helper.py declares no experiment."),
             ("nowhere.at.all:x", "There is no module nowhere that could be imported from"),
             ("helper.py", "helper.py declares no experiment"),
         ],
@@ -222,9 +238,10 @@ def elsewhere(folder: Path, *words: str, cwd: str = "/") -> dict[str, str]:
 
 DESCRIBING = """
 import json
+from meticulous import Experiment
 from meticulous.declare.targets import describe
 class Train:
-    class Inner: ...
+    class Inner(Experiment): ...
 if __name__ == "__main__":
     print(json.dumps(describe(Train.Inner)))
 """

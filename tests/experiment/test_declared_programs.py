@@ -174,10 +174,11 @@ class TestEnds:
                 "    lr: float = 0.1  # @p\nTrain.main()\n"
             }
         )
-        done = repository.python("train.py")
-        assert done.returncode == 2
-        assert "Train has no run" in done.stderr
-        assert not (repository.directory / "experiments").exists()
+        for words in ([], ["--register"]):
+            done = repository.python("train.py", *words)
+            assert done.returncode == 2
+            assert "Train has no run" in done.stderr
+            assert not (repository.directory / "experiments").exists()
 
     def test_a_parameter_that_needs_a_value(self, repository):
         repository.commit(

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from meticulous.errors import ExperimentsDirectoryError, InvalidExperimentIdError
 from meticulous.folder.allocation import (
+    cannot_change,
     cannot_write,
     check_id,
     claim_name,
@@ -152,17 +153,30 @@ class TestExperimentsDirectory:
             (errno.EROFS, "read-only"),
             (errno.EACCES, "permission"),
             (errno.EPERM, "permission"),
+            (errno.ENOTDIR, "is a file"),
             (errno.ENAMETOOLONG, "too long"),
             (errno.EIO, "writable"),
         ],
     )
-    def test_each_cause_has_its_advice_and_two_ways_out(self, number, advice):
+    def test_each_cause_has_its_advice_and_two_more_ways_out(self, number, advice):
         error = cannot_write("/data/runs", OSError(number, os.strerror(number)))
         assert error.errno == number
         for words in ("/data/runs", os.strerror(number), advice):
             assert words in str(error)
-        for way_out in ("--experiments-directory", "--norecord"):
-            assert way_out in str(error)
+        sentence = str(error).rpartition(". ")[2].rpartition(": ")[2]
+        ways_out = sentence.split(", ")
+        assert [way.split()[0].lower() for way in ways_out[1:]] == ["choose", "or"]
+        assert ways_out[0].split()[0].lower() in ("free", "make", "move", "shorten")
+        for way_out in ("--experiments-directory", "--norecord."):
+            assert way_out in sentence
+
+    def test_of_a_folder_that_is_there_no_other_place_is_offered(self):
+        error = cannot_change("/data/runs/1", OSError(errno.EACCES, os.strerror(errno.EACCES)))
+        assert error.errno == errno.EACCES
+        assert str(error) == (
+            "The experiment in /data/runs/1 cannot be changed: Permission denied. You have no "
+            "permission to write there: make the folder writable for you, then try again."
+        )
 
     def test_an_error_without_a_number_still_says_what_it_was(self):
         assert "something odd" in str(cannot_write("/data", OSError("something odd")))

@@ -74,6 +74,20 @@ def test_a_difference_is_told_with_its_size_and_the_option_that_would_accept_it(
     assert found.findings[0].name == "loss"
 
 
+def test_of_other_inputs_no_tolerance_is_advised_and_they_are_named(compare):
+    records = {"summary": {"loss": 0.29}}, {"summary": {"loss": 0.31}}
+    found = compare(*records, changed_inputs=["data/a.csv"])
+    assert found.reason == (
+        "The only result differs: summary.loss: 0.31 instead of 0.29 (6.9 %); its input data/a.csv "
+        "is not what it was."
+    )
+    assert (found.verdict, found.suggestions, found.remarks) == (DIFFERS, (), [])
+    found = compare(*records, changed_inputs=["a", "b", "c", "d", "e", "f", "g"])
+    assert found.reason.endswith("; its inputs a, b, c, d, e and 2 more are not what they were.")
+    same = compare(records[0], records[0], changed_inputs=["data/a.csv"])
+    assert (same.verdict, same.reason) == (IDENTICAL, "1 value of the summary is identical.")
+
+
 def test_the_option_that_is_named_makes_it_agree(compare):
     recorded = {"summary": {f"x y{number}": float(number + 1) for number in range(5)}}
     reproduced = {"summary": {name: value * 1.01 for name, value in recorded["summary"].items()}}

@@ -12,7 +12,13 @@ from registered import folder_of, make_project, numbers, read, status_of
 from waiting import wait_until
 
 import meticulous
-from meticulous.errors import ConfirmationNeededError, InvalidOptionError, ParameterError
+from meticulous.errors import (
+    ConfirmationNeededError,
+    DeclarationError,
+    InvalidOptionError,
+    NotRunnableError,
+    ParameterError,
+)
 
 SCRIPT = """\
 import json
@@ -84,6 +90,10 @@ def test_what_is_wrong_makes_nothing(project, monkeypatch):
     monkeypatch.chdir(project.directory)
     with pytest.raises(ConfirmationNeededError, match="yes=True"):
         meticulous.register("./simulate.sh", "n=range(0,2000)")
+    with pytest.raises(NotRunnableError, match="Bare has no run"):
+        meticulous.register(type("Bare", (meticulous.Experiment,), {"__module__": __name__}))
+    with pytest.raises(DeclarationError, match="dict is a class, but no subclass of Experiment"):
+        meticulous.register(dict)
     with pytest.raises(ParameterError, match="mesh must be int"):
         meticulous.register("./simulate.sh", "mesh=1,x", defaults={"mesh": 16})
     with pytest.raises(ValueError, match="at least one"):
@@ -98,6 +108,10 @@ def test_what_is_wrong_makes_nothing(project, monkeypatch):
     with pytest.raises(InvalidOptionError):
         meticulous.launch(made, code="new")
     assert made.status == "REGISTERED"
+    folder_of(project).joinpath("metadata.json").write_text("{")
+    (outcome,) = meticulous.launch()
+    assert (outcome.id, outcome.status, outcome.has_failed) == ("1", "REGISTERED", True)
+    assert outcome.remark.startswith("its record cannot be read: metadata.json is cut off")
 
 
 def test_ctrl_c_is_raised_where_launch_was_called(project):

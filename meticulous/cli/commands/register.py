@@ -156,7 +156,7 @@ def _confirm(experiments: Set, yes: bool) -> None:
 
 def _show(experiments: Set, options: dict[str, Any]) -> None:
     from meticulous.cli.wording import count_text, pairs_text, visible
-    from meticulous.sweep.registering import planned_place
+    from meticulous.recorder.opening import planned_place
 
     # Not half of the list, and then that one of them cannot be.
     experiments.check()

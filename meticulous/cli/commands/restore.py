@@ -10,6 +10,8 @@ from meticulous.cli.completion import complete_removed
 from meticulous.cli.identifiers import ID, CountsBackwards, directory_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meticulous.folder.trash import Removed
 
 _EXAMPLES = """\b
@@ -35,7 +37,8 @@ def restore(
 
     ID is a number or name; 3-5 stands for all from 3 to 5, -1 for the one that was removed last.
     Of several in the trash with one name, the one that was removed last is meant. Where there is
-    another experiment of that name by now, --as gives a new one.
+    another experiment of that name by now, --as gives a new one. They come back as they were: those
+    that `meticulous clean` removed are still unlinked, and `meticulous relink` lists them again.
     """
     from meticulous.cli.rendering import print_json
     from meticulous.cli.wording import visible
@@ -56,9 +59,32 @@ def restore(
     if as_json:
         pairs = zip(chosen, folders, strict=True)
         print_json([{"id": entry.id, "directory": folder} for entry, folder in pairs])
-    else:
-        for folder in folders:
-            click.echo(f"Restored {visible(folder)}.", err=True)
+        return
+    for folder in folders:
+        click.echo(f"Restored {visible(folder)}.", err=True)
+    _tell_unlinked(folders, directory)
+
+
+def _tell_unlinked(folders: Sequence[str], directory: str | None) -> None:
+    """Say of those that were unlinked before they were removed that they still are."""
+    import os
+    import shlex
+
+    from meticulous.cli.wording import visible
+    from meticulous.folder.layout import UNLINKED
+    from meticulous.reader import read_record
+
+    out = [folder for folder in folders if UNLINKED in read_record(folder).tags]
+    if not out:
+        return
+    ids = [os.path.basename(folder) for folder in out]
+    words = [*ids, *(["--directory", directory] if directory is not None else [])]
+    are, them = ("is", "it") if len(out) == 1 else ("are", "them")
+    click.echo(
+        f"{visible(', '.join(ids))} {are} unlinked, as before, and so not listed; `meticulous "
+        f"relink {visible(shlex.join(words))}` puts {them} back.",
+        err=True,
+    )
 
 
 def _list(removed: list[Removed], place: str, as_json: bool) -> None:

@@ -230,7 +230,7 @@ def _ignored(directory: str, project_directory: str, settings: dict[str, Any]) -
     experiment_id = settings["experiment_id"]
     if experiment_id is not None and experiment_id != name:
         wishes.append(f"--experiment-id {shlex.quote(experiment_id)}")
-    given = os.path.expanduser(settings["experiments_directory"])
+    given = os.path.expanduser(settings["experiments_directory"] or USUAL)
     wanted = os.path.join(project_directory, given)
     if given != USUAL and os.path.realpath(wanted) != os.path.realpath(place):
         wishes.append(f"--experiments-directory {shlex.quote(given)}")

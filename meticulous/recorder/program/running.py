@@ -283,8 +283,8 @@ def run_program(words: Sequence[str], **settings: Any) -> Ending:
         **settings,
     )
     record = opening.open_record(plan)
-    if record.place.is_found:
-        say(f"recording in {record.place.directory}, found above this folder")
+    if record.place.remark:
+        say(record.place.remark)
     program = RecordedProgram(command, record, keeps_args=registered is not None)
     if registered is not None:
         os.environ[layout.ARGS_VARIABLE] = record.writer.paths.path(layout.ARGS)

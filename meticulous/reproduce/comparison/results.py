@@ -11,7 +11,7 @@ from pathlib import Path
 from meticulous.folder import layout
 from meticulous.folder.status import ERROR
 from meticulous.reader.record import Record, read_record
-from meticulous.reader.wording import count_text, short_value, visible
+from meticulous.reader.wording import count_text, few_text, short_value, visible
 from meticulous.reproduce.comparison.arguments import compare_arguments
 from meticulous.reproduce.comparison.ending import (
     EXCEPTION,
@@ -105,6 +105,7 @@ def compare_results(
     reproduced_root: Path | None = None,
     budget: int = BUDGET,
     unlisted: Sequence[str] = (),
+    changed_inputs: Sequence[str] = (),
 ) -> Comparison:
     """Compare two runs by their folders: ending, summary, metrics, outputs, and what they printed.
 
@@ -123,6 +124,9 @@ def compare_results(
         reproduced_root: The same of the reproduction.
         budget: Bytes of outputs that are read at most.
         unlisted: Files that the reproduction wrote, and of which neither record tells.
+        changed_inputs: Files that the recorded run read and that the reproduction found otherwise.
+            Where results differ they are named, and no tolerance is suggested: it would excuse
+            what is no inaccuracy.
     """
     tolerances = tolerances or Tolerances()
     records = read_record(recorded), read_record(reproduced)
@@ -149,8 +153,9 @@ def compare_results(
     if not any(_tells(finding) for finding in results):
         return Comparison(findings, CANNOT, _nothing(records[1], findings), warnings=warnings)
     verdict = verdict_of(findings)
-    suggestions = suggest_tolerances(findings, tolerances)
-    reason = _reason(verdict, findings, Comparison([], "", "", suggestions).options)
+    suggestions = () if changed_inputs else suggest_tolerances(findings, tolerances)
+    options = Comparison([], "", "", suggestions).options
+    reason = _reason(verdict, findings, options, changed_inputs)
     if endings[0].recorded != "SUCCESS":
         reason = f"{reason[:-1]}; both ended with {ending_text(records[0])}."
     return Comparison(findings, verdict, reason, suggestions, warnings)
@@ -226,7 +231,9 @@ def _nothing(reproduced: Record, findings: Sequence[Finding]) -> str:
     )
 
 
-def _reason(verdict: str, findings: Sequence[Finding], options: str) -> str:
+def _reason(
+    verdict: str, findings: Sequence[Finding], options: str, changed_inputs: Sequence[str]
+) -> str:
     deciding = [one for one in findings if one.decides and one.part != "status"]
     of = {
         outcome: [one for one in deciding if one.outcome == outcome]
@@ -235,7 +242,9 @@ def _reason(verdict: str, findings: Sequence[Finding], options: str) -> str:
     total = len(deciding)
     if verdict == DIFFERS:
         text = _difference(of[OUTSIDE], total)
-        if options:
+        if changed_inputs:
+            text += f"; {_other_inputs(changed_inputs)}"
+        elif options:
             text += f"; {options} would accept it"
         elif hopeless := [one for one in of[OUTSIDE] if tolerance_for(one) is None]:
             text += f"; no tolerance would accept {_named(hopeless)}"
@@ -256,6 +265,12 @@ def _reason(verdict: str, findings: Sequence[Finding], options: str) -> str:
     if {one.part for one in deciding} == {"text"}:
         text += "; it is what was printed, for there is no summary, and no metrics or files decide"
     return f"{text}."
+
+
+def _other_inputs(paths: Sequence[str]) -> str:
+    is_one = len(set(paths)) == 1
+    which = "its input {} is not what it was" if is_one else "its inputs {} are not what they were"
+    return which.format(visible(few_text(paths)))
 
 
 def _difference(outside: Sequence[Finding], total: int) -> str:
