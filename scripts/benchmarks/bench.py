@@ -139,9 +139,11 @@ class Bench:
         program = Program(command, directory or self.directory, output, piped)
         return partial(run, program, self.environment)
 
-    def program(self, *words: str, directory: Path | None = None) -> Callable[[], Sample]:
+    def program(
+        self, *words: str, directory: Path | None = None, output: Path | None = None
+    ) -> Callable[[], Sample]:
         """Return a function that runs a command once."""
-        return partial(run, Program(words, directory or self.directory), self.environment)
+        return partial(run, Program(words, directory or self.directory, output), self.environment)
 
 
 def set_up(python: Path | None, scratch: Path, say: Callable[[str], None], extent: Extent) -> Bench:

@@ -22,6 +22,10 @@ _GIT_QUESTIONS = (
 )
 
 
+_BYTES_FOR_A_LINE = 300
+"""Bytes of a C program's flood for each line of a Python program's."""
+
+
 def measure(bench: Bench) -> list[Row]:
     """Carry out the suite.
 
@@ -192,6 +196,35 @@ def _any_program(bench: Bench) -> list[Row]:
     return [
         added("meticulous run -- true", took["true"], took["recorded true"]),
         added("meticulous run -- python SCRIPT", took["bare"], took["recorded"]),
+        *_floods_of_any_program(bench, recorder),
+    ]
+
+
+def _floods_of_any_program(bench: Bench, recorder: tuple[str, ...]) -> list[Row]:
+    """Much output under `meticulous run`, which passes through another process."""
+    mirror = bench.scratch / "mirror"
+    lines = ("bare.py", "--lines", str(bench.extent.lines))
+    size = bench.extent.lines * _BYTES_FOR_A_LINE
+    bulk = ("head", "-c", str(size), "/dev/zero")
+    samples = interleave(
+        {
+            "lines": bench.python_program("-u", *lines, output=mirror),
+            "recorded lines": bench.python_program(
+                *recorder, str(bench.python), *lines, output=mirror
+            ),
+            "bulk": bench.program(*bulk, output=mirror),
+            "recorded bulk": bench.python_program(*recorder, *bulk, output=mirror),
+        },
+        bench.extent.floods,
+    )
+    if mirror.stat().st_size != size:
+        raise MeasurementError(f"{mirror} does not hold the {size} bytes that were written")
+    took = {name: _seconds(of_one) for name, of_one in samples.items()}
+    return [
+        times(
+            f"  {bench.extent.lines:,} lines, over python -u", took["lines"], took["recorded lines"]
+        ),
+        added(f"  {size / 1e6:,.0f} MB of a C program", took["bulk"], took["recorded bulk"]),
     ]
 
 
