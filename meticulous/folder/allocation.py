@@ -198,6 +198,10 @@ def _unwritable(what: str, error: OSError, other_ways: str) -> ExperimentsDirect
         errno.EPERM: "You have no permission to write there: make the folder writable for you",
         errno.ENOTDIR: "Part of that path is a file: move it away",
         errno.ENAMETOOLONG: "The path is too long: shorten it",
+        errno.EMFILE: "There can be no more open files: raise the limit (ulimit -n)",
+        errno.ENFILE: "There can be no more open files on this machine: close some",
+        errno.EAGAIN: "There can be no more processes: raise the limit (ulimit -u)",
+        errno.ENOMEM: "There is no memory left: free some",
     }.get(error.errno or 0, "Make the folder writable")
     raised = ExperimentsDirectoryError(
         f"{what}: {error.strerror or error}. {remedy}, {other_ways}."

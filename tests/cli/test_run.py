@@ -276,7 +276,8 @@ class TestSignals:
             "import signal\ncount = 0\n"
             "def handle(*_):\n    global count\n    count += 1\n"
             "signal.signal(signal.SIGINT, handle)\n"
-            "print('ready', flush=True)\nsignal.pause()\n"
+            "print('ready', flush=True)\n"
+            "while not count:\n    signal.sigtimedwait([], 0.05)\n"
             "signal.sigtimedwait([], 0.3)\nprint('interrupts:', count)\n"
         )
         repository.commit({"waits.py": text})

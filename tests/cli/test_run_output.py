@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -43,6 +45,29 @@ def folder(repository) -> Path:
     return repository.directory / "experiments/1"
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the living children of a process."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name, in brackets, can hold anything.
+            state, parent = entry.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found.append(int(entry.parent.name))
+    return found
+
+
+def carrier_of(pid: int) -> int:
+    """Return the child that carries the output, in a session of its own."""
+    (carrier,) = [child for child in children_of(pid) if os.getsid(child) == child]
+    return carrier
+
+
+def has_succeeded(folder: Path) -> bool:
+    status = folder / "STATUS"
+    return status.exists() and status.read_text() == "SUCCESS\n"
+
+
 def held_bytes(file: Path) -> int:
     """Return how much more the file occupies than its length needs."""
     found = file.stat()
@@ -55,6 +80,7 @@ class TestKilledRecorder:
     def test_the_program_goes_on_and_its_output_is_kept_and_shown(self, start, folder):
         process = start("sh", "-c", "echo go; read line; seq 50000; echo end >&2")
         assert process.stdout.readline() == b"go\n"
+        wait_until(lambda: (folder / "STATUS").read_text() == "RUNNING\n")
         process.kill()
         shown, errors = process.communicate(b"go on\n")
         numbers = b"".join(b"%d\n" % n for n in range(1, 50_001))
@@ -82,6 +108,89 @@ class TestKilledRecorder:
         assert process.communicate()[0] == b"line\n"
         assert (folder / "stdout").read_bytes() == b"line\n"
         assert (folder / "STATUS").read_text() == "KILLED\nsignal SIGKILL\n"
+
+
+class TestSlowReader:
+    """Whoever reads the output takes his time, or has stopped the terminal."""
+
+    WORDS = (
+        sys.executable,
+        "-c",
+        # All of it finds room on the way, though nobody reads it.
+        f"import fcntl; fcntl.fcntl(1, {fcntl.F_SETPIPE_SZ}, 1 << 20)\n"
+        "for n in range(40000): print(n)",
+    )
+    NUMBERS = b"".join(b"%d\n" % n for n in range(40_000))
+
+    @pytest.mark.parametrize("kind", ["pipe", "terminal"])
+    def test_the_record_ends_with_the_program_and_a_signal_ends_the_wait(self, start, folder, kind):
+        reader, target = os.openpty() if kind == "terminal" else os.pipe()
+        with open(reader, "rb"), open(target, "wb") as shown:
+            process = start(*self.WORDS, stdout=shown)
+            wait_until(lambda: has_succeeded(folder))
+            process.terminate()
+            assert process.wait(60) == 0
+        assert (folder / "stdout").read_bytes() == self.NUMBERS
+
+    def test_all_is_shown_at_last(self, start, folder):
+        process = start(*self.WORDS)
+        wait_until(lambda: has_succeeded(folder))
+        assert process.communicate() == (self.NUMBERS, b"")
+
+
+class TestWhatCarriesTheOutput:
+    """A process of its own, which nobody is to notice."""
+
+    def test_it_is_taken_in_when_the_program_has_ended(self, repository):
+        text = (
+            "import os\n"
+            "from meticulous.recorder.program.running import run_program\n"
+            "run_program(['true'])\n"
+            "try:\n"
+            "    os.waitpid(-1, os.WNOHANG)\n"
+            "except ChildProcessError:\n"
+            "    print('no children')\n"
+        )
+        repository.commit({"main.py": text})
+        done = repository.python("main.py")
+        assert (done.stdout, done.stderr) == ("no children\n", "")
+
+    def test_it_holds_nothing_of_the_callers(self, start):
+        reader, writer = os.pipe()
+        high = fcntl.fcntl(writer, fcntl.F_DUPFD, 300)
+        os.close(writer)
+
+        def set_limit() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (high, high))
+
+        text = f"import os; os.close({high}); print('go', flush=True); input()"
+        process = start(
+            sys.executable, "-c", text, pass_fds=[high], preexec_fn=set_limit, stderr=None
+        )
+        os.close(high)
+        assert process.stdout.readline() == b"go\n"
+        process.kill()
+        with open(reader, "rb") as file:
+            assert select.select([file], [], [], 60)[0]
+            assert file.read() == b""
+
+    def test_when_it_does_not_answer_a_signal_ends_the_record_without_it(self, start, folder):
+        process = start("sh", "-c", "echo go; read line; exit 3")
+        assert process.stdout.readline() == b"go\n"
+        carrier = carrier_of(process.pid)
+        os.kill(carrier, signal.SIGSTOP)
+        process.stdin.write(b"go on\n")
+        process.stdin.close()
+        process.stdin = None
+        wait_until(lambda: len(children_of(process.pid)) == 1)
+        process.terminate()
+        try:
+            assert process.wait(60) == 3
+        finally:
+            os.kill(carrier, signal.SIGCONT)
+        message = "what carries the output does not answer: the end of the output may be missing"
+        assert message in process.communicate()[1].decode()
+        assert (folder / "STATUS").read_text() == "ERROR\nexit code 3\n"
 
 
 class TestLastWords:
@@ -146,6 +255,39 @@ class TestGoneReader:
         process.stdout = None
         process.communicate(b"go on\n")
         assert process.returncode == 3
+
+    def test_a_python_program_that_closes_its_output_meets_it_as_it_does_alone(
+        self, repository, start
+    ):
+        text = (
+            "import os\n"
+            "os.close(1)\n"
+            "print('first')\n"
+            "print('second')\n"
+            "assert os.open('file', os.O_WRONLY | os.O_CREAT | os.O_TRUNC) == 1\n"
+            "print('third')\n"
+        )
+        repository.commit({"main.py": text})
+        for process in (
+            subprocess.Popen([sys.executable, "main.py"], cwd=repository.directory, **PIPES),
+            start(sys.executable, "main.py"),
+        ):
+            assert process.communicate() == (b"", b"")
+            assert process.returncode == 0
+            assert (repository.directory / "file").read_text() == "first\nsecond\nthird\n"
+
+    def test_the_exit_code_is_the_programs_though_nothing_can_be_told(self, start):
+        with open("/dev/full", "wb") as full:
+            process = start("sh", "-c", "echo out; exit 4", stdout=full, stderr=full)
+            process.communicate()
+        assert process.returncode == 4
+
+    def test_a_signal_ends_a_run_without_standard_output(self, start):
+        process = start(
+            "sh", "-c", "kill -9 $$", preexec_fn=lambda: os.close(1), stdout=None, stderr=None
+        )
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
 
     def test_a_target_that_takes_no_more_is_told_of(self, start, folder):
         with open("/dev/full", "wb") as full:

@@ -555,19 +555,87 @@ class TestForks:
         assert done.stdout.decode().splitlines() == wanted
         assert (made.folder / "stdout").read_bytes() == done.stdout
 
-    def test_python_warns_of_a_fork_beside_threads_only_where_it_does_without_us(self, program):
-        # Python 3.12 warns where the fork leaves a thread behind, 3.13 whatever we do.
+    @pytest.mark.parametrize("words", [[], ["-u"]], ids=["buffered", "unbuffered"])
+    @pytest.mark.parametrize("target", ["pipe", "file", "terminal"])
+    def test_bytes_that_children_write_to_what_was_kept_are_there_once(
+        self, program, tmp_path, target, words
+    ):
         made = program(
-            "import os, threading\nprint('before')\n"
+            "import multiprocessing, os, sys\nkept, text = sys.stdout.buffer, sys.stdout\n"
+            "def write(who):\n"
+            "    for n in range(2):\n"
+            "        kept.write(b'bytes of the %s\\n' % who)\n        kept.flush()\n"
+            "        print('text', flush=True)\n"
+            "        text.buffer.write(b'bytes by the text\\n')\n        text.flush()\n"
+            "write(b'parent')\n"
+            "pid = os.fork()\n"
+            "if pid == 0: write(b'child'); sys.exit()\n"
+            "os.waitpid(pid, 0)\n"
+            "new = multiprocessing.get_context('fork').Process\n"
+            "process = new(target=write, args=(b'process',))\n"
+            "process.start(); process.join()\n"
+            "write(b'parent')\n"
+        )
+        shown = []
+        for name in ("bare.py", "recorded.py"):
+            words_of_one = [sys.executable, *words, name]
+            if target == "file":
+                with open(tmp_path / "shown", "wb") as file:
+                    made.start(words=words_of_one, stdout=file).wait(timeout=60)
+                shown.append((tmp_path / "shown").read_bytes())
+                continue
+            end, writing = pty.openpty() if target == "terminal" else os.pipe()
+            if target == "terminal":
+                tty.setraw(writing)
+            made.start(words=words_of_one, stdout=writing)
+            os.close(writing)
+            shown.append(read_in_steps(end, 1000))
+            os.close(end)
+        assert shown[1] == shown[0] == made.kept()
+
+    def test_a_detached_stream_is_shown_once_where_a_child_writes_to_it(self, program):
+        made = program(
+            "import io, os, sys\n"
+            "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')\n"
+            "pid = os.fork()\n"
+            "if pid == 0: print('child'); sys.exit()\n"
+            "os.waitpid(pid, 0)\nprint('parent')\n"
+        )
+        assert made.same_as_bare().stdout == made.kept() == b"child\nparent\n"
+
+    def test_what_is_printed_while_the_process_forks_is_there_once(self, repository):
+        # As another thread may do: a hook registered before ours is called after it.
+        repository.commit(
+            {
+                "program.py": "import os, sys\n"
+                "os.register_at_fork(before=lambda: sys.stdout.write('meanwhile '))\n"
+                f"{RECORDED}"
+                "pid = os.fork()\n"
+                "if pid == 0: print('child', flush=True); os._exit(0)\n"
+                "os.waitpid(pid, 0)\nprint('parent')\n"
+            }
+        )
+        done = repository.python("program.py", text=False)
+        assert done.stdout == b"child\nmeanwhile parent\n"
+        assert (repository.directory / "experiments/1/stdout").read_bytes() == done.stdout
+
+    @pytest.mark.parametrize("version", ["3.12", "3.13"])
+    def test_python_warns_of_a_fork_beside_threads_only_where_it_does_without_us(
+        self, program, version
+    ):
+        # Python 3.12 looks for threads before it calls what is to be called after a fork.
+        made = program(
+            "import os, threading, warnings\nprint('before')\nfilters = warnings.filters[:]\n"
             "def fork():\n"
             "    pid = os.fork()\n    if not pid: os._exit(0)\n    os.waitpid(pid, 0)\n"
             "for i in range(20): fork()\n"
             "print([t.name for t in threading.enumerate()])\n"
+            "while warnings.filters != filters: threading.Event().wait(0.01)\n"
             "until = threading.Event()\nthread = threading.Thread(target=until.wait)\n"
             "thread.start()\nfork()\nuntil.set()\nthread.join()\nprint('after')\n"
         )
         done = subprocess.run(
-            [interpreter("3.12"), "recorded.py"],
+            [interpreter(version), "recorded.py"],
             cwd=made.repository.directory,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -724,6 +792,31 @@ class TestGathering:
         done = made.run()
         assert made.kept() == done.stdout == (b"x" * 999 + b"\n") * 100_000
         assert int(done.stderr) < 60_000
+
+    def test_a_flood_without_line_ends_takes_little_memory(self, program):
+        made = program(
+            "import sys\n"
+            "for _ in range(10_000): sys.stdout.write('x' * 10_000)\n"
+            "peak = open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]\n"
+            "print(peak, file=sys.stderr)\n"
+        )
+        done = made.run()
+        assert made.kept() == done.stdout == b"x" * 100_000_000
+        assert int(done.stderr) < 40_000
+
+    def test_a_flood_without_line_ends_is_told_that_its_reader_has_gone(self, program):
+        made = program("import sys\nwhile True: sys.stdout.write('x' * 10_000)\n")
+        codes = []
+        for name in ("recorded.py", "bare.py"):
+            process = made.start(name)
+            assert process.stdout is not None
+            os.read(process.stdout.fileno(), 10)
+            process.stdout.close()
+            process.stdout = None
+            process.communicate(timeout=60)
+            codes.append(process.returncode)
+        assert codes[0] == codes[1] == 1
+        assert made.status.startswith("ERROR\nTraceback")
 
     def test_a_flush_within_a_flood_of_long_lines_is_obeyed(self, program):
         made = program(

@@ -14,7 +14,7 @@ from meticulous.recorder.output.mirror import Mirror
 from meticulous.recorder.output.pace import Pace
 from meticulous.recorder.output.pieces import Pieces
 from meticulous.recorder.output.room import Reserve
-from meticulous.recorder.output.text import make_text, set_line_buffering
+from meticulous.recorder.output.text import make_text
 from meticulous.recorder.output.watch import THREAD_NAME
 
 TYPE_CHECKING = False
@@ -42,7 +42,8 @@ class Carrier:
         failed: Called once, with a sentence, when the file can take no more.
 
     Attributes:
-        state: "new", "capturing", "failed" when the file takes no more, or "stopped".
+        state: "new", "capturing", "failed" when the file takes no more, "inherited" by a forked
+            child, whose parent shows everything, or "stopped".
         pace: Whether lines are written one by one, shown late, or gathered.
         text: The text stream above.
         mirror: Shows what the file holds.
@@ -70,12 +71,11 @@ class Carrier:
         self._trouble = ""
         self._told_closed = False
         self._farewell = Farewell()
-        self._pieces = Pieces()
-        self.hand_over = self._pieces.hand_over
+        self._pieces = Pieces(self._relieve)
+        self.hand_over, self.take = self._pieces.hand_over, self._pieces.take
         self._written = 0
         self._unshown = 0
         self._beside: list[Carrier] = []
-        self._wake: Callable[[], None] = lambda: None
 
     def open(self, original: TextIO, wake: Callable[[], None]) -> None:
         """Open the file and see where the output goes; the descriptor means that as before.
@@ -140,15 +140,15 @@ class Carrier:
             before = self.mirror.position
             try:
                 if self.pace.gathering:
-                    # Whoever prints waits for our lock meanwhile: what is gathered stays small, and
-                    # we need not wait for the interpreter's after each system call.
-                    set_line_buffering(self.text, True)
+                    # Who prints waits for our lock meanwhile: what is gathered stays small, and we
+                    # need not wait for the interpreter's after each system call.
+                    self.text.pass_on_lines(True)
                 if not self.write_pieces(may_wait):
                     self.mirror.catch_up(may_wait)
             finally:
                 self._is_showing = False
                 if self.pace.gathering and not self.pace.in_bulk:
-                    set_line_buffering(self.text, False)
+                    self.text.pass_on_lines(False)
         finally:
             self._lock.release()
         if self.mirror.was_closed and not self._told_closed:
@@ -204,18 +204,18 @@ class Carrier:
         return size
 
     def end_line(self) -> None:
-        """Drain, or, in a flood of long lines, only when there is much.
+        """Drain, except in a flood of long lines: that is done when there is much.
 
         It is asked for with nothing left in the text layer, so anything may be done here.
         """
         if self.pace.in_bulk:
-            size = self._pieces.size_of_last
-            self.pace.note_line_in_bulk(size)
-            self._unshown += size
-            if self._unshown < _UNSHOWN_BYTES:
-                return
-            self._unshown = 0
-        self.drain()
+            self.pace.note_line_in_bulk(self._pieces.size_of_last)
+        else:
+            self.drain()
+
+    def _relieve(self) -> None:
+        self._write_and_show()
+        self.text.hand_over_rest()
 
     def drain(self) -> None:
         """Write what was handed over to the file and show it.
@@ -224,12 +224,15 @@ class Carrier:
             OSError: What the program would meet without us: nobody reads the output any more, or
                 the program's own file in the place of ours takes no more.
         """
+        if self.pace.note_line():
+            self._wake()
+        self._write_and_show()
+
+    def _write_and_show(self) -> None:
         for other in self._find_beside():
             other.catch_up()
         if self.descriptor == 2:
             self._farewell.look_who_writes(self.mirror)
-        if self.pace.note_line():
-            self._wake()
         with self._lock:
             if self._is_showing:
                 return  # within a write of this thread, which goes on with what we have
@@ -267,7 +270,7 @@ class Carrier:
             if failure.errno is None or not (is_ours or is_closed):
                 raise
             error = failure
-        if not is_ours:
+        if not is_ours or self.state == "inherited":  # as when a signal's handler has forked
             self._closed = error
             return
         # The file's offset is shared with the children, so it tells whether they wrote too.
@@ -330,7 +333,7 @@ class Carrier:
         if in_bulk != self.pace.in_bulk:
             self.pace.in_bulk = in_bulk
             self.text.obey_flushes(self.drain if in_bulk else None)
-        set_line_buffering(self.text, not on or in_bulk)
+        self.text.pass_on_lines(not on or in_bulk)
 
     def look_at_room(self) -> None:
         """Give up while there is room: children and C code do not look at what a write returns."""
@@ -388,9 +391,10 @@ class Carrier:
 
     def after_fork_in_child(self) -> None:
         """Become usable in a forked child, which writes each line at once and mirrors nothing."""
-        self._lock = threading.RLock()
-        self.pace.lagging = self.pace.gathering = False
-        # The parent writes these.
+        self.be_alone()
+        self.state = "inherited"
+        self.pace.lagging = self.pace.gathering = self.pace.in_bulk = False
+        # What other threads print while we fork is in both processes; the parent writes it.
         self._pieces.clear()
-        self.text.become_direct()
-        set_line_buffering(self.text, True)
+        self.text.become_direct(forgetting=True)
+        self.text.pass_on_lines(True)

@@ -15,7 +15,7 @@ import time
 
 from meticulous.recorder.output.carrier import Carrier
 from meticulous.recorder.output.cstdio import flush_c_library
-from meticulous.recorder.output.forks import active, flush, structure, watch_forks
+from meticulous.recorder.output.forks import active, flush, structure_lock, watch_forks
 from meticulous.recorder.output.room import LOOK_SECONDS
 from meticulous.recorder.output.text import set_line_buffering
 
@@ -32,8 +32,8 @@ class DescriptorStream:
     """One of stdout and stderr, captured at the level of its descriptor: its beginning and end.
 
     States: new, then capturing after `start`, failed when the file takes no more, and stopped after
-    `stop` (which may be called again). In a forked child the object only writes to the file:
-    mirroring is its parent's task.
+    `stop` (which may be called again). In a forked child it is inherited, and only writes to the
+    file: mirroring is its parent's task.
 
     Args:
         name: "stdout" or "stderr".
@@ -71,7 +71,7 @@ class DescriptorStream:
         Raises:
             OSError: The file cannot be opened; nothing has changed then.
         """
-        with structure:
+        with structure_lock():
             self._original: TextIO = getattr(sys, self.name)
             self.carrier.open(self._original, wake)
             active.append(self)
@@ -128,7 +128,7 @@ class DescriptorStream:
             return time.monotonic() < end_of_grace or may_wait()
 
         self._flush_all()
-        with structure:
+        with structure_lock():
             # What the streams above have not carried on yet is to pass through ours.
             for stream in reversed(active):
                 if stream.name == self.name:
@@ -234,6 +234,7 @@ class DescriptorStream:
         """Write what is gathered, which parent and child would both write otherwise."""
         self.carrier.gather(False)
         flush(self.carrier.text)
+        flush(self._original)
 
     def after_fork_in_child(self) -> None:
         """Become usable in a forked child, which writes each line at once and mirrors nothing."""

@@ -11,6 +11,12 @@ import os
 import sys
 import threading
 
+from meticulous.recorder.output.fork_warning import (
+    drop_filter,
+    drop_filter_when_used,
+    expect_warning,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -24,12 +30,18 @@ watches: list[Watch] = []
 active: list[DescriptorStream] = []
 """The streams that are capturing in this process, outermost first."""
 
-structure = threading.RLock()
-"""Held while `active` and what the descriptors mean are changed, for runs may end in any thread."""
-
+_structure_lock = threading.RLock()
 _fork_lock = threading.Lock()
+_held = threading.local()
 _forks_watched = False
-_fork_lock_held = False
+
+_PATIENCE = 1.0
+"""Seconds that a fork waits at most for each of the locks."""
+
+
+def structure_lock() -> threading.RLock:
+    """Return the lock for changing `active` and what the descriptors mean, as any thread may."""
+    return _structure_lock
 
 
 def fork_lock() -> threading.Lock:
@@ -47,32 +59,31 @@ def watch_forks() -> None:
 
 
 def _before_fork() -> None:
-    global _fork_lock_held
+    drop_filter()
     if not active:
         return
-    # First, for their threads may want the lock before they end.
-    for watch in watches:
-        watch.pause_for_fork()
-    _fork_lock_held = _fork_lock.acquire(timeout=1.0)
+    # A stream that another thread is about to stop is neither ours any more nor usable yet.
+    locks = (_structure_lock, _fork_lock)
+    _held.locks = [lock for lock in locks if lock.acquire(timeout=_PATIENCE)]
     # What is still buffered would otherwise be written by parent and child both.
     for stream in active:
         flush(getattr(sys, stream.name))
         stream.before_fork()
+    expect_warning(own_threads=len(watches))
 
 
 def _after_fork() -> None:
-    global _fork_lock_held
-    if _fork_lock_held:
-        _fork_lock_held = False
-        _fork_lock.release()
-    for watch in watches:
-        watch.resume()
+    drop_filter_when_used()
+    for lock in vars(_held).pop("locks", ()):
+        lock.release()
 
 
 def _in_child() -> None:
-    global _fork_lock, _fork_lock_held
+    global _fork_lock, _structure_lock
     _fork_lock = threading.Lock()
-    _fork_lock_held = False
+    _structure_lock = threading.RLock()
+    vars(_held).clear()
+    drop_filter()
     watches.clear()
     for stream in active:
         stream.after_fork_in_child()

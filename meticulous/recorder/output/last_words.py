@@ -15,7 +15,7 @@ import sys
 
 from meticulous.folder import hashing, layout
 from meticulous.recorder.output.descriptor import DescriptorStream
-from meticulous.recorder.output.forks import active, structure
+from meticulous.recorder.output.forks import active, structure_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class _LastWords:
 
 def _interpreter_flushes() -> None:
     # A thread that has been stopped while it changed the streams leaves this locked.
+    structure = structure_lock()
     if not _awaited or not sys.is_finalizing() or not structure.acquire(timeout=1.0):
         return
     failures = []

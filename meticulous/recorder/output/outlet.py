@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _PIPE_BUF = 4096
 """Bytes that a pipe which says it has room takes without waiting, on Linux."""
 
+_TTYAUX_MAJOR = 5
+"""Of /dev/tty, /dev/console and /dev/ptmx, on Linux."""
+
 _PATIENCE_MILLISECONDS = 100
 """How long a target without room is waited for before it is asked whether to go on waiting."""
 
@@ -86,6 +89,8 @@ class Outlet:
             try:
                 write_counting(self.target, rest, written)
             except BlockingIOError:
+                if may_wait is not None and not may_wait():
+                    return False
                 _room(self.target).poll(_PATIENCE_MILLISECONDS)
             except OSError as error:
                 if error.errno is None:  # raised by a signal's handler, not by the target
@@ -109,6 +114,23 @@ class Outlet:
                 return self._pipe_size
         return _PIPE_BUF
 
+    def stop_waiting(self) -> None:
+        """Have a write to a terminal or a pipe take what there is room for, and never wait.
+
+        The descriptor gets an opened file of its own, for those who share the old one may rely on
+        writes that wait. Where that cannot be had, everything stays as it was.
+        """
+        if self.target is None or not _is_one_that_waits(self.target):
+            return
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        try:
+            own = os.open(f"/proc/self/fd/{self.target}", flags)
+        except OSError:
+            return
+        if file_behind(own) == self.target_file:
+            os.dup2(own, self.target, inheritable=False)
+        os.close(own)
+
     def redirect(self, descriptor: int) -> None:
         """Have the target's descriptor mean the file that `descriptor` means."""
         if self.target is not None:
@@ -119,6 +141,14 @@ class Outlet:
     def has_target(self) -> bool:
         """Whether the target's descriptor still means what it meant at the start."""
         return self.target is not None and file_behind(self.target) == self.target_file
+
+
+def _is_one_that_waits(target: int) -> bool:
+    found = os.fstat(target)
+    if stat.S_ISFIFO(found.st_mode):
+        return True
+    # Devices of this number, such as /dev/ptmx, may mean another terminal each time.
+    return os.isatty(target) and os.major(found.st_rdev) != _TTYAUX_MAJOR
 
 
 def _pipe_size(pipe: int) -> int:

@@ -1,7 +1,7 @@
 """See in time that a disk is about to be full, and hold room for output until then.
 
-Whoever writes to the run's file directly (a program under `meticulous run`, a child, C code) meets
-a full disk itself, and may end of it. So blocks are reserved ahead of the file's end: writes go on
+Whoever writes to the run's file directly (a child of a script that records itself, C code) meets a
+full disk itself, and may end of it. So blocks are reserved ahead of the file's end: writes go on
 for a while after another process has filled the disk. When there is no more to reserve, the reserve
 is used again: what has been carried on to where the output goes lies beyond a mark, gives its
 blocks back, and they are reserved ahead once more. At the end the file is cut off at the mark.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import threading
 import time
 
+from meticulous.recorder.output.fork_warning import drop_filter_when_used
 from meticulous.recorder.output.forks import watches
 
 TYPE_CHECKING = False
@@ -24,9 +23,6 @@ LONGEST_PAUSE = 0.25
 
 HASTY_PAUSE = 0.004
 """Seconds between two looks in haste."""
-
-_PATIENCE = 0.5
-"""Seconds that a fork waits at most for a thread to end."""
 
 
 class Watch:
@@ -57,45 +53,13 @@ class Watch:
         self._stopping = False
         self.is_in_haste = False
         """Whether the next look should come very soon."""
-        self._is_paused = False
-        self._thread = self._make_thread()
-
-    def _make_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._last_tick = self._last_beat = time.monotonic()
         self._thread.start()
         watches.append(self)
-
-    def pause_for_fork(self) -> None:
-        """Have no thread for the moment, for CPython 3.12 warns of a fork beside threads.
-
-        3.13 looks for threads only when `resume` has been called, and warns in any case.
-        """
-        is_alone = threading.active_count() == 1 + len(watches)
-        if sys.version_info[:2] != (3, 12) or not is_alone or self._stopping:
-            return
-        if threading.current_thread() is self._thread:
-            return
-        before = _count_threads()
-        self._stopping = True
-        self.wake()
-        self._thread.join(_PATIENCE)
-        self._is_paused = True
-        deadline = time.monotonic() + _PATIENCE
-        # What Python has seen end may have to be taken out of the system's list still.
-        while before and _count_threads() == before and time.monotonic() < deadline:
-            time.sleep(0)
-
-    def resume(self) -> None:
-        """Go on after a fork."""
-        if self._is_paused:
-            self._is_paused = self._stopping = False
-            if not self._thread.is_alive():
-                self._thread = self._make_thread()
-                self._thread.start()
 
     def wake(self) -> None:
         """Ask for a tick soon; safe in a signal's handler."""
@@ -121,6 +85,7 @@ class Watch:
                 return
             now = time.monotonic()
             with self._guard():
+                drop_filter_when_used()
                 busy = self._tick(now - self._last_tick)
             self._last_tick = now
             if self.is_in_haste:
@@ -133,11 +98,3 @@ class Watch:
             if now - self._last_beat >= self._interval:
                 self._beat()
                 self._last_beat = now
-
-
-def _count_threads() -> int:
-    """Return how many threads the system counts in this process, 0 where it does not tell."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return 0

@@ -27,8 +27,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-KEPT, SHOWN = "kept", "shown"
-"""Answers to the end: everything is in the files; everything has been shown as well."""
+KEPT, SHOWN, DONE = "kept", "shown", "done"
+"""Answers to the end: everything is in the files; everything has been shown as well, and children
+may write on; or nobody can write any more, and the process ends."""
 
 _CHUNK = 1 << 16
 """Bytes taken at once, what a pipe holds."""
@@ -47,6 +48,9 @@ _DISK_TROUBLES = {
     errno.ENODEV: "the file system takes nothing any more",
 }
 """What meets each file of the disk."""
+
+_MOST_DESCRIPTORS = 1 << 16
+"""Descriptors that are closed where the system does not tell which are open."""
 
 _IGNORED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGXFSZ")
 
@@ -113,26 +117,36 @@ class Drain:
     def run(self) -> None:
         """Carry until the last writer has closed its end and the recorder asks no more."""
         for channel in self._channels:
-            channel.reserve = Reserve(channel.file)
-            channel.reserve.begin()
+            self._hold_room(channel)
+            channel.outlet.stop_waiting()
         while not self._is_alone or any(
             channel.is_open or channel.unshown for channel in self._channels
         ):
             self._serve(self._wait())
         self._give_room_back()
 
+    def _hold_room(self, channel: Channel) -> None:
+        try:
+            channel.reserve = Reserve(channel.file)
+            channel.reserve.begin()
+        except OSError as error:
+            self._give_up(channel, error)
+
     def _wait(self) -> set[int]:
         """Return the descriptors that something can be done with."""
         poll = select.poll()
         for channel in self._channels:
             # What is not shown holds the program up, as the slow reader would without us.
-            if channel.unshown:
-                poll.register(channel.outlet.target or 0, select.POLLOUT)
+            if channel.unshown and channel.outlet.target is not None:
+                poll.register(channel.outlet.target, select.POLLOUT)
             elif channel.is_open:
                 poll.register(channel.source, select.POLLIN)
         if not self._is_alone:
             poll.register(self._control, select.POLLIN)
-        return {descriptor for descriptor, _ in poll.poll(_LOOK_SECONDS * 1000)}
+        # Once the room is given back, nobody needs to look at the disk.
+        is_looked_at = any(channel.reserve is not None for channel in self._channels)
+        pause = _LOOK_SECONDS * 1000 if is_looked_at else None
+        return {descriptor for descriptor, _ in poll.poll(pause)}
 
     def _serve(self, ready: set[int]) -> None:
         for channel in self._channels:
@@ -221,9 +235,9 @@ class Drain:
                 self._take_waiting(channel)
             self._give_room_back()
             self._send(KEPT)
-            return
-        self._let_go()
-        if self._is_ending:
+        else:
+            self._let_go()
+        if self._is_ending and self._is_alone:
             # Whoever waited for it does so no longer.
             self._stop_showing()
 
@@ -232,12 +246,16 @@ class Drain:
         waiting = _bytes_in(channel.source) if channel.is_open else 0
         while waiting > 0 and channel.is_open:
             waiting -= self._take(channel, min(waiting, _CHUNK))
+        if channel.is_open and _is_left_by_all(channel.source):
+            while channel.is_open:
+                self._take(channel)
 
     def _answer_when_shown(self) -> None:
         if not self._is_ending or self._is_alone:
             return
         if not any(channel.unshown for channel in self._channels):
-            self._send(SHOWN)
+            is_over = not any(channel.is_open for channel in self._channels)
+            self._send(DONE if is_over else SHOWN)
             self._let_go()
             self._stop_showing()
 
@@ -306,11 +324,17 @@ def _become_independent(kept: set[int]) -> None:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     gc.disable()
     os.chdir("/")
-    first = 0
-    for descriptor in sorted(kept):
-        os.closerange(first, descriptor)
-        first = descriptor + 1
-    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+    for descriptor in _open_descriptors() - kept:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def _open_descriptors() -> set[int]:
+    try:
+        # Where the limit on open files is a billion, nobody can try them all.
+        return {int(name) for name in os.listdir("/dev/fd")}
+    except OSError:
+        return set(range(min(os.sysconf("SC_OPEN_MAX"), _MOST_DESCRIPTORS)))
 
 
 def _descriptors_of(channels: list[Channel]) -> set[int]:
@@ -333,6 +357,13 @@ def _bytes_in(pipe: int) -> int:
     waiting = bytearray(4)
     fcntl.ioctl(pipe, termios.FIONREAD, waiting)
     return int.from_bytes(waiting, sys.byteorder)
+
+
+def _is_left_by_all(pipe: int) -> bool:
+    """Say whether nobody can write to the pipe any more."""
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return bool(poll.poll(0))
 
 
 def _never() -> bool:

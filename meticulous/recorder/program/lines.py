@@ -12,6 +12,10 @@ import os
 import sys
 import weakref
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def write_line_by_line(name: str, is_terminal: bool) -> None:
     """Have a standard stream of this process write each line at once.
@@ -51,10 +55,10 @@ class _TerminalText(io.TextIOWrapper):
 
 
 class _LineWriter(io.BufferedWriter):
-    """Writes each line at once until nobody reads any more.
+    """Writes each line at once until nobody reads any more, or the program has closed the output.
 
-    From then on it is as if it were not there: its methods are those of a buffer of Python's own,
-    which has met nothing yet, so that not even a traceback tells of us.
+    From then on it is as if it were not there: its methods are Python's own, so that not even a
+    traceback tells of us.
     """
 
     text: weakref.ref[io.TextIOWrapper]
@@ -63,10 +67,24 @@ class _LineWriter(io.BufferedWriter):
     def flush(self) -> None:
         try:
             super().flush()
+        except BlockingIOError:
+            raise
         except BrokenPipeError:
             unused = io.BufferedWriter(self.raw, os.fstat(self.fileno()).st_blksize)
             self.write = unused.write  # type: ignore[method-assign]
-            self.flush = unused.flush  # type: ignore[method-assign]
-            text = self.text()
-            if text is not None:
-                text.reconfigure(line_buffering=False)
+            self._leave_to(unused.flush)
+        except OSError:
+            # The descriptor may come to mean another file, which gets all that is gathered.
+            self._leave_to(super().flush)
+
+    def _leave_to(self, flush: Callable[[], None]) -> None:
+        text = self.text()
+        if text is not None:
+            # It flushes, which would meet the error before its time.
+            self.flush = _do_nothing  # type: ignore[method-assign]
+            text.reconfigure(line_buffering=False)
+        self.flush = flush  # type: ignore[method-assign]
+
+
+def _do_nothing() -> None:
+    pass

@@ -108,8 +108,10 @@ class RecordedProgram:
         self._watch.stop()
         self._take_in()
         # First, for it makes room for the end of the record.
-        self._streams.close(_may_go_on)
+        self._streams.keep(_may_go_on)
         self._write_end(ending)
+        # Last, for a reader may take any time, and the program has ended.
+        self._streams.show(_may_go_on)
         self._describe_surroundings()
         return ending
 
@@ -315,6 +317,11 @@ def replace_process(words: Sequence[str]) -> NoReturn:
 
 def leave_like(ending: Ending) -> int:
     """Return the exit code of the recorded program, or die of the signal that ended it."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        # Nothing can be told there. The interpreter would try again, and exit with another code.
+        sys.stderr = None
     if ending.signal is None or ending.exit_code is not None:
         return ending.exit_code or 0
     import resource
@@ -324,7 +331,6 @@ def leave_like(ending: Ending) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)
-    sys.stdout.flush()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     os.kill(os.getpid(), number)
     return 128 + number

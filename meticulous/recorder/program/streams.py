@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 
@@ -22,6 +23,10 @@ _PATIENCE_MILLISECONDS = 200
 """How long is waited for a slow reader before it is asked whether to go on waiting."""
 
 
+_PATIENCE_AT_END = 10
+"""Times that is waited once more when the recorder itself is told to end."""
+
+
 class ProgramStreams:
     """The two output pipes of a program, and the process that carries what comes out of them.
 
@@ -38,6 +43,7 @@ class ProgramStreams:
         """Descriptors to become 1 and 2 of the program."""
         self._unread = b""
         self._has_ended = False
+        self._answers: set[str] = set()
         channels = []
         for descriptor, name in ((1, layout.STDOUT), (2, layout.STDERR)):
             file = open_to_append(writer.paths.path(name))
@@ -47,7 +53,7 @@ class ProgramStreams:
             channels.append(drain.Channel(name, source, file, target))
         control, self._control = _pipe()
         self._report, report = _pipe()
-        drain.start(channels, control, report)
+        self._carrier = drain.start(channels, control, report)
         theirs = [n for channel in channels for n in (channel.source, channel.file)]
         for descriptor in (control, report, *theirs):
             os.close(descriptor)
@@ -61,23 +67,39 @@ class ProgramStreams:
         """Take in what there is to be told of the output, without waiting."""
         self._read(0)
 
-    def close(self, may_wait: Callable[[], bool]) -> None:
-        """See that all the program has written is kept and shown, when the program has ended.
+    def keep(self, may_wait: Callable[[], bool]) -> None:
+        """See that all the program has written is kept, when the program has ended.
+
+        Args:
+            may_wait: Asked again and again whether a process that does not answer is waited for.
+        """
+        self._send_end()
+        patience = _PATIENCE_AT_END
+        while drain.KEPT not in self._answers and not self._has_ended and patience:
+            self._read(_PATIENCE_MILLISECONDS)
+            patience = _PATIENCE_AT_END if may_wait() else patience - 1
+        if drain.KEPT not in self._answers:
+            state = "has ended" if self._has_ended else "does not answer"
+            message = f"what carries the output {state}: the end of the output may be missing"
+            self._writer.warn("the output", f"{message} ({self._writer.paths.directory})", True)
+
+    def show(self, may_wait: Callable[[], bool]) -> None:
+        """See that all that is kept has been shown, and close.
 
         Args:
             may_wait: Asked again and again whether a slow reader of the output is waited for.
         """
-        answers: set[str] = set()
-        self._send_end()
-        while drain.SHOWN not in answers and not self._has_ended:
-            answers |= self._read(_PATIENCE_MILLISECONDS)
-            if drain.KEPT in answers and not may_wait():
-                break
-        if drain.KEPT not in answers:
-            message = "what carries the output has ended: the end of the output may be missing"
-            self._writer.warn("the output", f"{message} ({self._writer.paths.directory})", True)
+        if drain.KEPT in self._answers:
+            while not self._answers & {drain.SHOWN, drain.DONE} and not self._has_ended:
+                self._read(_PATIENCE_MILLISECONDS)
+                if not may_wait():
+                    break
         os.close(self._control)
         os.close(self._report)
+        if drain.DONE in self._answers or (self._has_ended and drain.SHOWN not in self._answers):
+            # Left alone it would stay behind as a zombie wherever nobody takes in orphans.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._carrier, 0)
 
     def _send_end(self) -> None:
         try:
@@ -85,11 +107,10 @@ class ProgramStreams:
         except OSError:
             self._has_ended = True
 
-    def _read(self, milliseconds: int) -> set[str]:
-        """Take in the lines that have come, and return the answers among them."""
-        answers: set[str] = set()
+    def _read(self, milliseconds: int) -> None:
+        """Take in the lines that have come, and remember the answers among them."""
         if self._has_ended or not _is_readable(self._report, milliseconds):
-            return answers
+            return
         data = os.read(self._report, 4096)
         self._has_ended = not data
         *lines, self._unread = (self._unread + data).split(b"\n")
@@ -99,8 +120,7 @@ class ProgramStreams:
                 message = f"{sentence} ({self._writer.paths.directory})"
                 self._writer.warn(kind, message, is_about_disk=True)
             else:
-                answers.add(kind)
-        return answers
+                self._answers.add(kind)
 
 
 def _pipe() -> tuple[int, int]:
