@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import json
 import os
+import pty
 import resource
 import select
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -136,6 +138,45 @@ class TestSlowReader:
         process = start(*self.WORDS)
         wait_until(lambda: has_succeeded(folder))
         assert process.communicate() == (self.NUMBERS, b"")
+
+
+class TestOrder:
+    """Both streams are shown in one place."""
+
+    TEXT = (
+        "import logging, sys\n"
+        "logging.basicConfig()\n"
+        "for n in range(300):\n"
+        "    print('out', n)\n"
+        "    logging.warning('log %d', n)\n"
+        "    if n % 3: sys.stderr.write(f'error {n}\\n')\n"
+    )
+    EXPECTED = "".join(
+        f"out {n}\nWARNING:root:log {n}\n" + (f"error {n}\n" if n % 3 else "") for n in range(300)
+    )
+
+    def test_lines_of_a_python_program_are_shown_in_the_order_they_were_written(
+        self, repository, start, folder
+    ):
+        repository.commit({"main.py": self.TEXT})
+        shown, _ = start(sys.executable, "main.py", stderr=subprocess.STDOUT).communicate()
+        assert shown.decode() == self.EXPECTED
+        assert (folder / "stdout").read_text() == "".join(f"out {n}\n" for n in range(300))
+
+    def test_so_they_are_on_a_terminal_that_was_stopped_meanwhile(self, repository, start):
+        repository.commit({"main.py": self.TEXT + "print('end' * 50)\n"})
+        reader, target = os.openpty()
+        with open(reader, "rb", buffering=0) as terminal:
+            with open(target, "wb") as shown:
+                process = start(sys.executable, "main.py", stdout=shown, stderr=shown)
+                fcntl.ioctl(reader, termios.TCXONC, termios.TCOOFF)
+                wait_until(lambda: len(children_of(process.pid)) > 1)
+                fcntl.ioctl(reader, termios.TCXONC, termios.TCOON)
+                text = b""
+                while b"end\r\n" not in text:
+                    text += terminal.read(100)
+            process.wait(60)
+        assert text.decode().replace("\r\n", "\n") == self.EXPECTED + "end" * 50 + "\n"
 
 
 class TestWhatCarriesTheOutput:
@@ -298,6 +339,29 @@ class TestGoneReader:
         assert process.returncode == 0
         assert (folder / "stdout").read_bytes() == b"out\n"
         assert json.loads((folder / "metadata.json").read_text())["warnings"] == [message]
+
+
+def test_a_program_that_removes_its_record_at_once_runs_to_its_end(start, repository):
+    for _ in range(5):
+        process = start("sh", "-c", 'rm -rf "$METICULOUS_EXPERIMENT"; echo out; exit 3')
+        assert process.communicate()[0] == b"out\n"
+        assert process.returncode == 3
+
+
+def test_a_terminal_that_is_closed_ends_the_program(repository, folder):
+    text = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
+    repository.commit({"main.py": text})
+    words = [sys.executable, "-m", "meticulous", "run", "--", sys.executable, "main.py"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(repository.directory)
+        os.execv(sys.executable, words)
+    shown = b""
+    while b"ready" not in shown:
+        shown += os.read(terminal, 100)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGHUP
+    assert (folder / "STATUS").read_text() == "KILLED\nsignal SIGHUP\n"
 
 
 def test_a_limit_on_the_length_of_files_ends_the_record_of_one_stream_alone(start, folder):

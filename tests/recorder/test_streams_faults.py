@@ -1133,6 +1133,12 @@ class TestShutdown:
         made = program("import sys\nraw = sys.stdout.detach()\nraw.write(b'raw\\n'); raw.flush()")
         assert made.run().stdout == made.run("bare.py").stdout == made.kept() == b"raw\n"
 
+    def test_a_stream_deleted_for_good_costs_nothing_of_the_end(self, program):
+        made = program("import sys\nprint('line')\ndel sys.stdout, sys.__stderr__\n")
+        done = made.run()
+        assert (done.stdout, done.stderr) == (b"line\n", b"")
+        assert (made.kept(), made.status) == (b"line\n", "SUCCESS\n")
+
     BEFORE = (
         "import atexit, json, os, sys\n"
         "def late():\n"

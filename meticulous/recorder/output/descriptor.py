@@ -165,7 +165,7 @@ class DescriptorStream:
     def _flush_all(self) -> None:
         flush_c_library()
         # The program may have put a stream of its own over ours, with a buffer of its own.
-        for stream in (self._original, self.carrier.text, getattr(sys, self.name)):
+        for stream in (self._original, self.carrier.text, getattr(sys, self.name, None)):
             flush(stream)
 
     def call_at_flush(self, call: Callable[[], None]) -> None:
@@ -185,7 +185,7 @@ class DescriptorStream:
         text = self.carrier.text
         text.write_with(write)
         place = f"__{self.name}__"
-        if getattr(sys, place) is self._original:
+        if getattr(sys, place, None) is self._original:
             # Python's own is flushed when it goes, which is to be no sooner than without us.
             self._original.successor = None
             text.predecessor = self._original
@@ -199,7 +199,7 @@ class DescriptorStream:
     @property
     def is_in_place(self) -> bool:
         """Whether the program has left our object where it was."""
-        return getattr(sys, self.name) is self.carrier.text
+        return getattr(sys, self.name, None) is self.carrier.text
 
     @property
     def is_sound(self) -> bool:
@@ -252,7 +252,7 @@ class DescriptorStream:
             # Python's own leaves that locked, and the interpreter aborts.
             with contextlib.suppress(AttributeError):
                 self._original.successor = text  # type: ignore[attr-defined]
-        elif getattr(sys, self.name) is text:
+        elif getattr(sys, self.name, None) is text:
             setattr(sys, self.name, self._original)
 
     def _release_descriptor(self, may_wait: Callable[[], bool] | None) -> None:

@@ -67,7 +67,7 @@ def _before_fork() -> None:
     _held.locks = [lock for lock in locks if lock.acquire(timeout=_PATIENCE)]
     # What is still buffered would otherwise be written by parent and child both.
     for stream in active:
-        flush(getattr(sys, stream.name))
+        flush(getattr(sys, stream.name, None))
         stream.before_fork()
     expect_warning(own_threads=len(watches))
 

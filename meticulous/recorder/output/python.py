@@ -59,7 +59,7 @@ class PythonStream:
         if self.state != "capturing":
             return
         self.state = "stopped"
-        if getattr(sys, self.name) is self._tee:
+        if getattr(sys, self.name, None) is self._tee:
             setattr(sys, self.name, self._original)
         flush(self._original)
         os.close(self._file)

@@ -34,6 +34,9 @@ _OWN_IDENTITY = ("pid", "process-start-time")
 _TAKEN = f"{layout.HANDED_OVER}.tmp"
 """What the program has told, while the recording process reads it."""
 
+JOINED = "joined"
+"""Tells the program, beside the streams that go to terminals, that both are shown in one place."""
+
 _told: dict[str, Any] = {}
 """Everything this process has told so far; each telling repeats it all."""
 

@@ -135,11 +135,13 @@ class Drain:
     def _wait(self) -> set[int]:
         """Return the descriptors that something can be done with."""
         poll = select.poll()
+        stopped = {channel.outlet.target_file for channel in self._channels if channel.unshown}
         for channel in self._channels:
-            # What is not shown holds the program up, as the slow reader would without us.
             if channel.unshown and channel.outlet.target is not None:
                 poll.register(channel.outlet.target, select.POLLOUT)
-            elif channel.is_open:
+            # What is not shown holds the program up, as the slow reader would without us; and so
+            # nothing that came later passes it on its way to the same place.
+            elif channel.is_open and channel.outlet.target_file not in stopped:
                 poll.register(channel.source, select.POLLIN)
         if not self._is_alone:
             poll.register(self._control, select.POLLIN)

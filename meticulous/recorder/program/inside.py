@@ -36,9 +36,8 @@ def start(directory: str) -> None:
     opened.follow(directory)
     attached.observe_randomness()
     _describe(directory)
-    terminals = os.environ.pop(layout.TERMINALS_VARIABLE, "").split(",")
-    for name in ("stdout", "stderr"):
-        write_line_by_line(name, name in terminals)
+    words = os.environ.pop(layout.TERMINALS_VARIABLE, "").split(",")
+    write_line_by_line(words, are_joined=attached.JOINED in words)
     sys.meta_path.insert(0, _ArgparseFinder(directory))
 
 

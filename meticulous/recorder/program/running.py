@@ -9,6 +9,7 @@ import sys
 from meticulous.errors import TIME_LIMIT_CODE, MeticulousError, ProgramNotFoundError
 from meticulous.folder import allocation, layout, liveness, status
 from meticulous.folder.liveness import HEARTBEAT_SECONDS
+from meticulous.folder.writing import file_behind
 from meticulous.recorder import opening, provenance, spelling
 from meticulous.recorder.arguments.words import parse_words
 from meticulous.recorder.attempt import Attempt
@@ -78,13 +79,13 @@ class RecordedProgram:
             self._begin_to_see_files()
             self._memory = OutOfMemoryCounter()
             self._spawn()
-            self._write_running()
         except OSError as error:
             if self.record.is_new:
                 opening.discard(directory)
             if isinstance(error, MeticulousError):
                 raise
             raise allocation.cannot_write(os.path.dirname(directory), error) from error
+        self._note_start()
         self._collector = None
         if not self.command.takes_hook:
             self._collector = start_collecting(directory, self.writer.gate)
@@ -159,16 +160,21 @@ class RecordedProgram:
         before = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = hook if before is None else hook + os.pathsep + before
         if self.command.takes_hook:
-            terminals = [name for n, name in ((1, "stdout"), (2, "stderr")) if os.isatty(n)]
-            environment[layout.TERMINALS_VARIABLE] = ",".join(terminals)
+            told = [name for n, name in ((1, "stdout"), (2, "stderr")) if os.isatty(n)]
+            if _are_joined():
+                told.append(attached.JOINED)
+            environment[layout.TERMINALS_VARIABLE] = ",".join(told)
         return environment
 
-    def _write_running(self) -> None:
+    def _note_start(self) -> None:
         self.writer.metadata.update(liveness.identify(self.pid))
         self.writer.metadata.update(liveness.identify_recorder())
         self._attempt = Attempt(self.writer.metadata)
-        self.writer.write_metadata()
-        self.writer.write_status(status.RUNNING)
+        # The program has begun: nothing may hold it up any more.
+        with self.writer.tolerating("the metadata"):
+            self.writer.write_metadata()
+        with self.writer.tolerating("STATUS"):
+            self.writer.write_status(status.RUNNING)
 
     def _wait_for_end(self) -> Ending:
         waited_for = _waited_for()
@@ -179,8 +185,9 @@ class RecordedProgram:
             number, from_terminal = _next_signal(waited_for)
             if number == signal.SIGINT:
                 self._saw_interrupt = True
-            # A terminal has sent the signal to the program as well.
-            if number != signal.SIGCHLD and not from_terminal:
+            # What a terminal sends reaches the program as well.
+            is_known = from_terminal and not (number == signal.SIGHUP and _leads_session())
+            if number != signal.SIGCHLD and not is_known:
                 os.kill(self.pid, number)
 
     def _ending(self, wait_status: int) -> Ending:
@@ -352,6 +359,16 @@ def _is_time_over(ending: Ending, declared: dict[str, Any] | None) -> bool:
 def _waited_for() -> list[signal.Signals]:
     names = (*_PASSED_ON, "SIGCHLD")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _are_joined() -> bool:
+    """Say whether standard output and standard error lead to one place."""
+    return file_behind(1) == file_behind(2) is not None
+
+
+def _leads_session() -> bool:
+    """Say whether we lead a session, and so are told alone that its terminal has been closed."""
+    return os.getsid(0) == os.getpid()
 
 
 def _may_go_on() -> bool:

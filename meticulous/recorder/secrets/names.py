@@ -8,19 +8,33 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-STEMS = ("pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "pin")
+STEMS = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "cred",
+    "bearer",
+    "pin",
+    "jwt",
+    "cookie",
+)
 """A name without any of these holds no secret; asking for them is faster than splitting names."""
 
 STRONG = words_of(
     "password passwords passwd passphrase passphrases passcode secret secrets credential "
     "credentials creds bearer apikey apikeys accesskey authkey authtoken accesstoken apitoken "
-    "privatekey secretkey clientsecret authorization"
+    "privatekey secretkey clientsecret authorization jwt cookie cookies"
 )
 """Words that make a name secret wherever they stand in it."""
 
 KEYS = words_of(
     "api access private secret auth encryption decryption encrypt signing ssh master account "
-    "license session deploy webhook gpg rsa hmac subscription"
+    "license session deploy webhook gpg rsa hmac subscription "
+    "openai anthropic mistral cohere groq deepseek gemini huggingface hf wandb comet neptune "
+    "github gitlab aws azure gcp google stripe"
 )
 """What makes a "key" that follows it a secret; keys of attention or of a sort order are none."""
 
