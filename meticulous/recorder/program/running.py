@@ -132,7 +132,7 @@ class RecordedProgram:
         # Ignored, as some daemons leave it to us, the end of a child would tell nothing.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         default = [signal.SIGPIPE, signal.SIGXFSZ]
-        actions = [(os.POSIX_SPAWN_DUP2, file, n) for n, file in enumerate(self._streams.files, 1)]
+        actions = [(os.POSIX_SPAWN_DUP2, sink, n) for n, sink in enumerate(self._streams.sinks, 1)]
         try:
             self.pid = os.posix_spawn(
                 self.command.executable,

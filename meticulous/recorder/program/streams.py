@@ -22,7 +22,6 @@ _FIRST_DESCRIPTOR = 10
 _PATIENCE_MILLISECONDS = 200
 """How long is waited for a slow reader before it is asked whether to go on waiting."""
 
-
 _PATIENCE_AT_END = 10
 """Times that is waited once more when the recorder itself is told to end."""
 
@@ -39,7 +38,7 @@ class ProgramStreams:
 
     def __init__(self, writer: RecordWriter) -> None:
         self._writer = writer
-        self.files: list[int] = []
+        self.sinks: list[int] = []
         """Descriptors to become 1 and 2 of the program."""
         self._unread = b""
         self._has_ended = False
@@ -48,7 +47,7 @@ class ProgramStreams:
         for descriptor, name in ((1, layout.STDOUT), (2, layout.STDERR)):
             file = open_to_append(writer.paths.path(name))
             source, sink = _pipe()
-            self.files.append(sink)
+            self.sinks.append(sink)
             target = descriptor if _is_open(descriptor) else None
             channels.append(drain.Channel(name, source, file, target))
         control, self._control = _pipe()
@@ -60,8 +59,8 @@ class ProgramStreams:
 
     def begin(self) -> None:
         """Leave the pipes to the program, which has been started with them."""
-        for file in self.files:
-            os.close(file)
+        for sink in self.sinks:
+            os.close(sink)
 
     def listen(self) -> None:
         """Take in what there is to be told of the output, without waiting."""
