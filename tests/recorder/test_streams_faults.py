@@ -68,6 +68,19 @@ class Program:
     def status(self) -> str:
         return (self.folder / "STATUS").read_text()
 
+    def codes_without_reader(self) -> list[int]:
+        """Return how it ends, recorded and bare, when its reader goes after a few bytes."""
+        codes = []
+        for name in ("recorded.py", "bare.py"):
+            process = self.start(name)
+            assert process.stdout is not None
+            os.read(process.stdout.fileno(), 10)
+            process.stdout.close()
+            process.stdout = None
+            process.communicate(timeout=60)
+            codes.append(process.returncode)
+        return codes
+
     def same_as_bare(self) -> subprocess.CompletedProcess[bytes]:
         """Run both; what is shown and how the process ends must be the same."""
         recorded, bare = self.run(), self.run("bare.py")
@@ -149,16 +162,7 @@ class TestGoneReader:
         made = program(
             "for i in range(80_000):\n    print('line', i)\n    for _ in range(600): pass\n"
         )
-        codes = []
-        for name in ("recorded.py", "bare.py"):
-            process = made.start(name)
-            assert process.stdout is not None
-            os.read(process.stdout.fileno(), 10)
-            process.stdout.close()
-            process.stdout = None
-            process.communicate(timeout=60)
-            codes.append(process.returncode)
-        assert codes[0] == codes[1] == 1
+        assert made.codes_without_reader() == [1, 1]
         assert made.status.startswith(("ERROR\nTraceback", "ERROR\nexit code 1"))
 
     def test_a_python_program_under_run_ends_as_it_does_alone(self, program):
@@ -806,16 +810,7 @@ class TestGathering:
 
     def test_a_flood_without_line_ends_is_told_that_its_reader_has_gone(self, program):
         made = program("import sys\nwhile True: sys.stdout.write('x' * 10_000)\n")
-        codes = []
-        for name in ("recorded.py", "bare.py"):
-            process = made.start(name)
-            assert process.stdout is not None
-            os.read(process.stdout.fileno(), 10)
-            process.stdout.close()
-            process.stdout = None
-            process.communicate(timeout=60)
-            codes.append(process.returncode)
-        assert codes[0] == codes[1] == 1
+        assert made.codes_without_reader() == [1, 1]
         assert made.status.startswith("ERROR\nTraceback")
 
     def test_a_flush_within_a_flood_of_long_lines_is_obeyed(self, program):
