@@ -163,6 +163,35 @@ class TestOrder:
         assert shown.decode() == self.EXPECTED
         assert (folder / "stdout").read_text() == "".join(f"out {n}\n" for n in range(300))
 
+    @pytest.mark.parametrize("options", [(), ("-u",)], ids=["gathered", "unbuffered"])
+    def test_so_is_what_is_too_long_to_be_gathered(self, repository, start, options):
+        text = (
+            "import sys\n"
+            "for n in range(50):\n"
+            "    print('error', n, file=sys.stderr)\n"
+            "    print('x' * 9000)\n"
+            "    sys.stderr.buffer.write(b'y' * 9000 + b'\\n')\n"
+            "    print('out', n)\n"
+        )
+        repository.commit({"main.py": text})
+        process = start(sys.executable, *options, "main.py", stderr=subprocess.STDOUT)
+        parts = (f"error {n}\n{'x' * 9000}\n{'y' * 9000}\nout {n}\n" for n in range(50))
+        assert process.communicate()[0].decode() == "".join(parts)
+
+    def test_what_is_printed_while_the_interpreter_ends_is_shown(self, repository, start):
+        text = (
+            "import builtins, sys\n"
+            "class Last:\n"
+            "    def __del__(self):\n"
+            "        print('out')\n"
+            "        print('error', file=sys.stderr)\n"
+            "        print('end')\n"
+            "builtins.last = Last()\n"
+        )
+        repository.commit({"main.py": text})
+        process = start(sys.executable, "main.py", stderr=subprocess.STDOUT)
+        assert process.communicate()[0] == b"out\nerror\nend\n"
+
     def test_so_they_are_on_a_terminal_that_was_stopped_meanwhile(self, repository, start):
         repository.commit({"main.py": self.TEXT + "print('end' * 50)\n"})
         reader, target = os.openpty()
@@ -316,6 +345,35 @@ class TestGoneReader:
             assert process.communicate() == (b"", b"")
             assert process.returncode == 0
             assert (repository.directory / "file").read_text() == "first\nsecond\nthird\n"
+
+    def test_a_python_program_with_a_stream_of_its_own_meets_it_as_it_does_alone(
+        self, repository, start
+    ):
+        text = (
+            "import io, select, sys\n"
+            "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), line_buffering=True)\n"
+            "print('go')\n"
+            "sys.stdin.readline()\n"
+            "poll = select.poll()\n"
+            "poll.register(1, select.POLLERR)\n"
+            "try:\n"
+            "    while not poll.poll(1):\n"
+            "        print('line')\n"
+            "    print('line')\n"
+            "except BrokenPipeError:\n"
+            "    sys.stderr.write('met')\n"
+            "    raise SystemExit(3)\n"
+        )
+        repository.commit({"main.py": text})
+        alone = subprocess.Popen([sys.executable, "main.py"], cwd=repository.directory, **PIPES)
+        told = []
+        for process in (alone, start(sys.executable, "main.py")):
+            assert process.stdout.readline() == b"go\n"
+            process.stdout.close()
+            process.stdout = None
+            told.append((process.communicate(b"go on\n")[1], process.returncode))
+        assert told[0] == told[1]
+        assert told[0][0].startswith(b"met")
 
     def test_the_exit_code_is_the_programs_though_nothing_can_be_told(self, start):
         with open("/dev/full", "wb") as full:

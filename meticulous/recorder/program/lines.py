@@ -12,19 +12,27 @@ shows what it has taken, so lines are shown in the order in which they were writ
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
 import stat
 import sys
+import termios
 import time
 import weakref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from typing import Any
 
-_PATIENCE_SECONDS = 0.05
+    from _typeshed import ReadableBuffer
+
+_PATIENCE_SECONDS = 0.5
 """How long a line waits for the other stream: who carries the output may be held up himself."""
+
+_BRIEF_SECONDS = 0.002
+"""How long it usually takes at most; for so long the processor is only offered to others."""
 
 
 def write_line_by_line(terminals: Collection[str], are_joined: bool) -> None:
@@ -45,18 +53,22 @@ def write_line_by_line(terminals: Collection[str], are_joined: bool) -> None:
 def _replace(stream: io.TextIOWrapper, is_terminal: bool, is_joined: bool) -> io.TextIOWrapper:
     """Return a stream that takes the place of one that Python has made."""
     is_raw = stream.write_through
-    needs_writer = not is_raw and (is_joined or not stream.line_buffering)
+    needs_writer = is_joined or not (is_raw or stream.line_buffering)
     if not is_terminal and not needs_writer:
         return stream
     kind: type[io.TextIOWrapper] = _TerminalText if is_terminal else io.TextIOWrapper
     encoding, errors = stream.encoding, stream.errors
     was_gathered = not is_terminal and not stream.line_buffering
-    buffer = stream.detach()
+    buffer: Any = stream.detach()
     writer = None
     if needs_writer and isinstance(buffer, io.BufferedWriter):
-        buffer = writer = _LineWriter(buffer.detach(), is_joined, was_gathered)
+        writer_kind = _JoinedLineWriter if is_joined else _LineWriter
+        buffer = writer = writer_kind(buffer.detach(), was_gathered)
+    elif needs_writer and isinstance(buffer, io.FileIO):
+        name, buffer = buffer.name, _JoinedFile(buffer.fileno(), "wb", closefd=False)
+        buffer.name = name
     replacement = kind(
-        buffer, encoding=encoding, errors=errors, line_buffering=True, write_through=is_raw
+        buffer, encoding=encoding, errors=errors, line_buffering=not is_raw, write_through=is_raw
     )
     replacement.mode = "w"  # type: ignore[misc]
     if writer is not None:
@@ -79,47 +91,37 @@ class _LineWriter(io.BufferedWriter):
 
     Args:
         raw: Writes to the descriptor.
-        is_joined: Whether the other stream is shown in the same place.
         was_gathered: Whether Python itself would gather lines.
     """
 
     text: weakref.ref[io.TextIOWrapper]
     """The text stream above."""
-    _latest: weakref.ref[_LineWriter] | None = None
-    """Which of those that are shown in one place has written last."""
 
-    def __init__(self, raw: io.RawIOBase, is_joined: bool, was_gathered: bool) -> None:
+    def __init__(self, raw: io.RawIOBase, was_gathered: bool) -> None:
         super().__init__(raw)
-        self._is_joined = is_joined
         self._was_gathered = was_gathered
-        self._myself = weakref.ref(self)
 
     def flush(self) -> None:
-        if self._is_joined and _LineWriter._latest is not self._myself:
-            self._let_other_go_first()
         try:
             super().flush()
         except BlockingIOError:
             raise
         except BrokenPipeError:
-            if not self._was_gathered:
+            if not self._is_flushed_by_us():
+                self.flush = super().flush  # type: ignore[method-assign]
                 raise
             unused = io.BufferedWriter(self.raw, os.fstat(self.fileno()).st_blksize)
             self.write = unused.write  # type: ignore[method-assign]
             self._leave_to(unused.flush)
         except OSError:
-            if not self._was_gathered:
+            if not self._is_flushed_by_us():
                 raise
             # The descriptor may come to mean another file, which gets all that is gathered.
             self._leave_to(super().flush)
 
-    def _let_other_go_first(self) -> None:
-        latest, _LineWriter._latest = _LineWriter._latest, self._myself
-        other = None if latest is None else latest()
-        if other is not None:
-            # ValueError: the program has closed it.
-            with contextlib.suppress(OSError, ValueError):
-                _wait_until_taken(other.fileno())
+    def _is_flushed_by_us(self) -> bool:
+        """Say whether Python would gather lines, and the program has put no other stream above."""
+        return self._was_gathered and getattr(self.text(), "buffer", None) is self
 
     def _leave_to(self, flush: Callable[[], None]) -> None:
         text = self.text()
@@ -130,15 +132,67 @@ class _LineWriter(io.BufferedWriter):
         self.flush = flush  # type: ignore[method-assign]
 
 
-def _wait_until_taken(pipe: int) -> None:
-    import fcntl
-    import termios
+class _Turns:
+    """Which of the streams that are shown in one place has written last."""
 
-    if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
-        return  # the program has pointed it elsewhere
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))) and time.monotonic() < deadline:
-        time.sleep(0)
+    latest: weakref.ref[_JoinedLineWriter | _JoinedFile] | None = None
+
+    def __init__(self, stream: _JoinedLineWriter | _JoinedFile) -> None:
+        self._stream = weakref.ref(stream)
+        self._pipe = _pipe_behind(stream.fileno())
+
+    def take(self) -> None:
+        """Wait until what another stream has written has been taken."""
+        latest, _Turns.latest = _Turns.latest, self._stream
+        other = None if latest is None or latest is self._stream else latest()
+        if other is not None:
+            # ValueError: the program has closed it.
+            with contextlib.suppress(OSError, ValueError):
+                other.turns.wait_until_taken(other.fileno())
+
+    def wait_until_taken(self, descriptor: int) -> None:
+        if self._pipe is None or _pipe_behind(descriptor) != self._pipe:
+            return  # the program has pointed it elsewhere
+        start = time.monotonic()
+        while any(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))):
+            waited = time.monotonic() - start
+            if waited > _PATIENCE_SECONDS:
+                return
+            time.sleep(0 if waited < _BRIEF_SECONDS else 0.001)
+
+
+class _JoinedLineWriter(_LineWriter):
+    """Writes each line at once, when what the other stream has written has been taken."""
+
+    def __init__(self, raw: io.RawIOBase, was_gathered: bool) -> None:
+        super().__init__(raw, was_gathered)
+        self.turns = _Turns(self)
+
+    def write(self, data: ReadableBuffer) -> int:
+        # What it has no room for goes out before anybody flushes.
+        self.turns.take()
+        return super().write(data)
+
+    def flush(self) -> None:
+        self.turns.take()
+        super().flush()
+
+
+class _JoinedFile(io.FileIO):
+    """Writes what Python does not gather, when what the other stream has written has been taken."""
+
+    def __init__(self, descriptor: int, mode: str, closefd: bool) -> None:
+        super().__init__(descriptor, mode, closefd)
+        self.turns = _Turns(self)
+
+    def write(self, data: ReadableBuffer) -> int | None:  # type: ignore[override]
+        self.turns.take()
+        return super().write(data)
+
+
+def _pipe_behind(descriptor: int) -> tuple[int, int] | None:
+    status = os.fstat(descriptor)
+    return (status.st_dev, status.st_ino) if stat.S_ISFIFO(status.st_mode) else None
 
 
 def _do_nothing() -> None:
