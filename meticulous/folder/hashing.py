@@ -266,8 +266,19 @@ def append_sums(directory: str, names: Iterable[str]) -> None:
         OSError: A file cannot be read, or the list not be written.
     """
     path = os.path.join(directory, layout.SUMS)
-    if os.path.exists(path):
-        _append(path, _lines({name: _digest_of(directory, name) for name in names}))
+    if not os.path.exists(path):
+        return
+    _append(path, _lines({name: _digest_of(directory, name) for name in names}))
+    if _contradicts_itself(path):
+        # The line of an earlier attempt; to `sha256sum` it is a file that has changed.
+        renew_sums(directory, ())
+
+
+def _contradicts_itself(path: str) -> bool:
+    """Say whether a list has two digests for one name."""
+    with open(path, "rb") as file:
+        lines = set(file.read().splitlines())
+    return len(lines) > len(parse_sums(b"\n".join(lines)))
 
 
 def _append(path: str, lines: bytes) -> None:

@@ -113,6 +113,16 @@ class TestSums:
         assert hashing.fits(str(tmp_path), "a")
         subprocess.run(["sha256sum", "--strict", "-c", layout.SUMS], cwd=tmp_path, check=True)
 
+    def test_a_line_appended_for_a_name_takes_the_place_of_the_one_before(self, tmp_path):
+        for name in ("a", "b"):
+            (tmp_path / name).write_text("first")
+        hashing.write_sums(str(tmp_path), ["a", "b"])
+        (tmp_path / "a").write_text("second")
+        hashing.append_sums(str(tmp_path), ["a"])
+        words = ["sha256sum", "--strict", "-c", layout.SUMS]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+        assert sorted(done.stdout.splitlines()) == ["a: OK", "b: OK"]
+
     def test_without_a_list_there_is_nothing_to_renew(self, tmp_path):
         (tmp_path / "a").touch()
         hashing.renew_sums(str(tmp_path), ["a"])

@@ -545,12 +545,17 @@ class TestBadDays:
         check_sums(folder)
 
 
+def checked(folder: Path) -> subprocess.CompletedProcess[str]:
+    words = ["sha256sum", "--strict", "-c", layout.SUMS]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
+
+
 def check_sums(folder: Path) -> list[str]:
     wait_until((folder / layout.ENVIRONMENT).exists)
     wait_until(lambda: layout.ENVIRONMENT in (folder / layout.SUMS).read_text())
-    done = subprocess.run(
-        ["sha256sum", "--strict", "-c", layout.SUMS], cwd=folder, capture_output=True, text=True
-    )
+    # That of an earlier attempt is replaced before the list is.
+    wait_until(lambda: checked(folder).returncode == 0)
+    done = checked(folder)
     assert done.returncode == 0, done.stdout
     return [line.partition(":")[0] for line in done.stdout.splitlines()]
 
