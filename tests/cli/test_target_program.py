@@ -121,7 +121,8 @@ class TestTheSameAsTheScript:
         told = meticulous("../train.py", "--restart", "9", folder="sub", code=2).stderr
         assert f"There is no experiment 9 in {place} that" in told
         assert numbers(project) == [1, 2, 3, 4]
-        inside = meticulous("run", "--", "meticulous", "../train.py", "--lr", "5", folder="sub")
+        ours = (sys.executable, "-m", "meticulous")
+        inside = meticulous("run", "--", *ours, "../train.py", "--lr", "5", folder="sub")
         assert "is ignored" not in inside.stderr
         assert read(folder_of(project, 5), "args.json")["lr"] == 5.0
         assert not (project.directory / "sub" / "experiments").exists()
