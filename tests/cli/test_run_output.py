@@ -248,11 +248,15 @@ class TestWhatCarriesTheOutput:
         process = start("sh", "-c", "echo go; read line; exit 3")
         assert process.stdout.readline() == b"go\n"
         carrier = carrier_of(process.pid)
+        metadata = folder / "metadata.json"
+        wait_until(lambda: (folder / "STATUS").read_text() == "RUNNING\n")
+        program = json.loads(metadata.read_text())["pid"]
         os.kill(carrier, signal.SIGSTOP)
         process.stdin.write(b"go on\n")
         process.stdin.close()
         process.stdin = None
-        wait_until(lambda: len(children_of(process.pid)) == 1)
+        # Until it has been taken in as well: before, the signal is for the program.
+        wait_until(lambda: not Path(f"/proc/{program}").exists())
         process.terminate()
         try:
             assert process.wait(60) == 3
@@ -291,6 +295,20 @@ class TestLastWords:
 class TestGoneReader:
     """Whoever read the output reads no more."""
 
+    @staticmethod
+    def ends_without_reader(repository, start) -> list[tuple[bytes, int]]:
+        """Return errors and exit code of main.py, alone and under run, without a reader."""
+        ends = []
+        for process in (
+            subprocess.Popen([sys.executable, "main.py"], cwd=repository.directory, **PIPES),
+            start(sys.executable, "main.py"),
+        ):
+            assert process.stdout.readline() == b"go\n"
+            process.stdout.close()
+            process.stdout = None
+            ends.append((process.communicate(b"go on\n")[1], process.returncode))
+        return ends
+
     # More than Python gathers for a pipe, and less.
     @pytest.mark.parametrize(("count", "code"), [(2000, 1), (100, 120)])
     def test_a_python_program_meets_it_as_it_does_alone(self, repository, start, count, code):
@@ -307,16 +325,10 @@ class TestGoneReader:
             "    print('line', n)\n"
         )
         repository.commit({"main.py": text})
-        alone = subprocess.Popen([sys.executable, "main.py"], cwd=repository.directory, **PIPES)
-        told = []
-        for process in (alone, start(sys.executable, "main.py")):
-            assert process.stdout.readline() == b"go\n"
-            process.stdout.close()
-            process.stdout = None
-            told.append(process.communicate(b"go on\n")[1])
-            assert process.returncode == code
-        assert told[0] == told[1]
-        assert b"BrokenPipeError" in told[0]
+        alone, recorded = self.ends_without_reader(repository, start)
+        assert alone == recorded
+        assert alone[1] == code
+        assert b"BrokenPipeError" in alone[0]
 
     def test_a_program_that_writes_no_more_does_not_meet_it(self, start, folder):
         process = start("sh", "-c", "echo go; read line; exit 3")
@@ -365,15 +377,9 @@ class TestGoneReader:
             "    raise SystemExit(3)\n"
         )
         repository.commit({"main.py": text})
-        alone = subprocess.Popen([sys.executable, "main.py"], cwd=repository.directory, **PIPES)
-        told = []
-        for process in (alone, start(sys.executable, "main.py")):
-            assert process.stdout.readline() == b"go\n"
-            process.stdout.close()
-            process.stdout = None
-            told.append((process.communicate(b"go on\n")[1], process.returncode))
-        assert told[0] == told[1]
-        assert told[0][0].startswith(b"met")
+        alone, recorded = self.ends_without_reader(repository, start)
+        assert alone == recorded
+        assert alone[0].startswith(b"met")
 
     def test_the_exit_code_is_the_programs_though_nothing_can_be_told(self, start):
         with open("/dev/full", "wb") as full:

@@ -58,7 +58,7 @@ _LOOKED_AT_AGAIN = 1024
 _LEAST_PIECE = 1 << 14
 """Bytes that are worth a try when more cannot be had."""
 
-_LOST = (errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV)
+LOST = (errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV)
 """What a file system answers that has become read-only, or has failed."""
 
 _RESERVE, _GIVE_BACK = 0x4030582A, 0x4030582B
@@ -119,7 +119,7 @@ class Reserve:
             free = self._look_at_disk()
             grown = self._look_at_size()
         except OSError as error:
-            if error.errno not in _LOST:
+            if error.errno not in LOST:
                 raise
             self.is_lost = True
         if self.is_lost:
@@ -223,7 +223,7 @@ class Reserve:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return False
-            self.is_lost = error.errno in _LOST
+            self.is_lost = error.errno in LOST
             self._is_off = error.errno != errno.EINTR
             return not self.is_lost
         self._until = start + count

@@ -21,7 +21,7 @@ import time
 
 from meticulous.folder.writing import write_all
 from meticulous.recorder.output.outlet import Outlet
-from meticulous.recorder.output.room import Reserve
+from meticulous.recorder.output.room import LOST, Reserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ _LOOK_SECONDS = 1.0
 _DISK_TROUBLES = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the quota is used up",
-    errno.EROFS: "the file system takes nothing any more",
-    errno.EIO: "the file system takes nothing any more",
-    errno.ESTALE: "the file system takes nothing any more",
-    errno.ENODEV: "the file system takes nothing any more",
+    **dict.fromkeys(LOST, "the file system takes nothing any more"),
 }
 """What meets each file of the disk."""
 
