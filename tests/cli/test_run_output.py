@@ -65,9 +65,10 @@ def carrier_of(pid: int) -> int:
     return carrier
 
 
-def has_succeeded(folder: Path) -> bool:
+def status_of(folder: Path) -> str:
+    """Return what STATUS says, "" while there is none."""
     status = folder / "STATUS"
-    return status.exists() and status.read_text() == "SUCCESS\n"
+    return status.read_text() if status.exists() else ""
 
 
 def held_bytes(file: Path) -> int:
@@ -82,7 +83,7 @@ class TestKilledRecorder:
     def test_the_program_goes_on_and_its_output_is_kept_and_shown(self, start, folder):
         process = start("sh", "-c", "echo go; read line; seq 50000; echo end >&2")
         assert process.stdout.readline() == b"go\n"
-        wait_until(lambda: (folder / "STATUS").read_text() == "RUNNING\n")
+        wait_until(lambda: status_of(folder) == "RUNNING\n")
         process.kill()
         shown, errors = process.communicate(b"go on\n")
         numbers = b"".join(b"%d\n" % n for n in range(1, 50_001))
@@ -129,14 +130,14 @@ class TestSlowReader:
         reader, target = os.openpty() if kind == "terminal" else os.pipe()
         with open(reader, "rb"), open(target, "wb") as shown:
             process = start(*self.WORDS, stdout=shown)
-            wait_until(lambda: has_succeeded(folder))
+            wait_until(lambda: status_of(folder) == "SUCCESS\n")
             process.terminate()
             assert process.wait(60) == 0
         assert (folder / "stdout").read_bytes() == self.NUMBERS
 
     def test_all_is_shown_at_last(self, start, folder):
         process = start(*self.WORDS)
-        wait_until(lambda: has_succeeded(folder))
+        wait_until(lambda: status_of(folder) == "SUCCESS\n")
         assert process.communicate() == (self.NUMBERS, b"")
 
 
@@ -249,7 +250,7 @@ class TestWhatCarriesTheOutput:
         assert process.stdout.readline() == b"go\n"
         carrier = carrier_of(process.pid)
         metadata = folder / "metadata.json"
-        wait_until(lambda: (folder / "STATUS").read_text() == "RUNNING\n")
+        wait_until(lambda: status_of(folder) == "RUNNING\n")
         program = json.loads(metadata.read_text())["pid"]
         os.kill(carrier, signal.SIGSTOP)
         process.stdin.write(b"go on\n")
